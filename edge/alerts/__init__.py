@@ -1,0 +1,1 @@
+"""Assessments to Alerts: episodes that are raised once and cleared once."""

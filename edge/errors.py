@@ -1,0 +1,57 @@
+"""The few errors of Hearthbeat; each says what went wrong, where, and how to mend it, in one line."""
+
+from __future__ import annotations
+
+
+class HearthbeatError(Exception):
+    """What went wrong, where, and how to mend it.
+
+    `exit_code` is what the command line returns for it: 2 for wrong input, 1 for a fault of the run.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str, mend: str) -> None:
+        super().__init__(what, where, mend)
+        self.what = what
+        self.where = where
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return " ".join(f"{self.where}: {self.what}; {self.mend}".split())
+
+
+class WrongUseError(HearthbeatError):
+    """The command line was used wrongly."""
+
+    exit_code = 2
+
+
+class SettingsError(HearthbeatError):
+    """hearthbeat.toml, or a secret that it names, cannot be used."""
+
+    exit_code = 2
+
+
+class RecordingError(HearthbeatError):
+    """A recording or data set cannot be read, or holds values that cannot be."""
+
+    exit_code = 2
+
+
+class DecodeError(HearthbeatError):
+    """A packet is not what its GATT specification says; it is counted, logged and left out."""
+
+
+class ModelError(HearthbeatError):
+    """A model file is missing, damaged or not the one that its manifest describes."""
+
+    exit_code = 2
+
+
+class StoreError(HearthbeatError):
+    """The store could not read or write; what was committed before is unharmed."""
+
+
+class BrokerError(HearthbeatError):
+    """The broker refused us or a message."""

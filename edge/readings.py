@@ -1,0 +1,186 @@
+"""The vocabulary: the small frozen types that go from room to room.
+
+Times are seconds since 1970-01-01T00:00:00Z (UTC) unless a field says otherwise. Missing is never zero: a value that
+is not there is absent from `values`, or `None` with a reason beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntFlag, StrEnum
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Channel(StrEnum):
+    """What a wearable measures."""
+
+    HEART_RATE = "heart_rate"
+    RR_INTERVAL = "rr_interval"
+    BATTERY = "battery"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelFacts:
+    """How a channel is measured: unit, finest step that is kept, and the range outside which a value cannot be true."""
+
+    unit: str
+    resolution: float
+    low: float
+    high: float
+
+
+# Heart rate: whole bpm, as the characteristic sends it (Heart Rate Service 1.0, 3.1.1.2). 20 to 300 bpm is our bound: wider
+# than the 30 to 240 bpm that makers of chest straps state, so that what lies outside is a fault and no person.
+# RR interval: 1/1024 s is the characteristic's own step (Heart Rate Service 1.0, 3.1.1.4); 200 to 3000 ms are 300 and 20 bpm.
+# Battery: percent (Battery Service 1.0, 3.1).
+CHANNELS: Final[Mapping[Channel, ChannelFacts]] = MappingProxyType(
+    {
+        Channel.HEART_RATE: ChannelFacts(unit="bpm", resolution=1.0, low=20.0, high=300.0),
+        Channel.RR_INTERVAL: ChannelFacts(unit="ms", resolution=1000.0 / 1024.0, low=200.0, high=3000.0),
+        Channel.BATTERY: ChannelFacts(unit="%", resolution=1.0, low=0.0, high=100.0),
+    }
+)
+
+
+class Quality(IntFlag):
+    """What is known against the samples of a Reading."""
+
+    GOOD = 0
+    NO_CONTACT = 1  # the wearable says that it is not worn
+    CONTACT_UNKNOWN = 2  # the wearable cannot tell whether it is worn
+    OUT_OF_RANGE = 4  # the value lies outside its channel's physical range
+    GAP_BEFORE = 8  # samples are missing between these and those before
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who wears which wearable: what a link knows and a packet does not say."""
+
+    person: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Samples of one channel from one wearable, all of one quality.
+
+    `start` is the time of the first sample; for RR intervals it is the beat at which the first interval begins, and
+    every further beat follows from the intervals themselves. `received_at` is when the packet reached us.
+    """
+
+    person: str
+    device: str
+    channel: Channel
+    unit: str
+    start: float
+    received_at: float
+    values: tuple[float, ...]
+    quality: Quality = Quality.GOOD
+
+    @property
+    def end(self) -> float:
+        """Time of the last sample (for RR intervals: of the last beat)."""
+        return self.start + sum(self.values) / 1000.0 if self.channel is Channel.RR_INTERVAL else self.start
+
+
+class Risk(StrEnum):
+    """What a model watches for; also the `kind` of its alert and the name of its folder in models/."""
+
+    ATRIAL_FIBRILLATION = "atrial_fibrillation"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """What one model looks at: the samples with start < time <= end, and nothing after `end`.
+
+    `values` are in the channel's unit; `marks` is True where a sample is an artefact (see signals); `coverage` is the
+    share of the window's time, 0..1, that is covered by good samples.
+    """
+
+    person: str
+    risk: Risk
+    start: float
+    end: float
+    values: NDArray[np.float64]
+    marks: NDArray[np.bool_]
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a model thinks so: a sentence that a lay person understands, and the plain numbers behind it."""
+
+    sentence: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What one model thinks of one Window: a score 0..1, or None and the reason why there is not enough data."""
+
+    person: str
+    risk: Risk
+    start: float
+    end: float
+    score: float | None
+    reason: str | None
+    model: str
+    coverage: float
+    explanation: Explanation | None = None
+
+
+class Severity(StrEnum):
+    """How much an alert matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class AlertState(StrEnum):
+    """Where an episode stands."""
+
+    RAISED = "raised"
+    CLEARED = "cleared"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One episode that a person must know of, in its present state.
+
+    `opened_at` is when the evidence was complete, `since` when the evidence began, `cleared_at` when it ended.
+    """
+
+    id: str
+    person: str
+    kind: str
+    severity: Severity
+    state: AlertState
+    since: float
+    opened_at: float
+    cleared_at: float | None
+    explanation: Explanation
+
+
+class Priority(StrEnum):
+    """What leaves the outbox first, and what is dropped last."""
+
+    ALERT = "alert"
+    FAULT = "fault"
+    SUMMARY = "summary"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMessage:
+    """What must reach the broker; `id` is unique for ever, so that a receiver can drop repeats."""
+
+    id: str
+    topic: str
+    payload: bytes
+    priority: Priority
+    created: float

@@ -1,0 +1,1 @@
+"""Windows to Assessments: the TFLite models, checked before they are opened."""

@@ -1,0 +1,1 @@
+"""Readings to Windows and features; pure NumPy, shared with training."""

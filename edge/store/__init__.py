@@ -1,0 +1,1 @@
+"""SQLite: readings in compressed blocks, assessments, alerts, notifications and the outbox."""

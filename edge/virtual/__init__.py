@@ -1,0 +1,1 @@
+"""Virtual wearables on a virtual radio, for the demo and the tests."""

@@ -1,0 +1,1 @@
+"""One file per GATT profile: bytes to Readings, pure."""

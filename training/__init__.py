@@ -1,0 +1,1 @@
+"""Rebuilds every model from public recordings."""
