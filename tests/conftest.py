@@ -1,0 +1,19 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The folder of public recordings; the test is skipped where there is none."""
+    folder = Path(os.environ.get("HEARTHBEAT_DATA", CHECKOUT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no recordings at {folder}: set HEARTHBEAT_DATA to a folder with mitdb, ltafdb and nsr2db")
+    return folder
