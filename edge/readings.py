@@ -34,9 +34,10 @@ class ChannelFacts:
     high: float
 
 
-# Heart rate: whole bpm, as the characteristic sends it (Heart Rate Service 1.0, 3.1.1.2). 20 to 300 bpm is our bound: wider
-# than the 30 to 240 bpm that makers of chest straps state, so that what lies outside is a fault and no person.
-# RR interval: 1/1024 s is the characteristic's own step (Heart Rate Service 1.0, 3.1.1.4); 200 to 3000 ms are 300 and 20 bpm.
+# Heart rate: whole bpm, as the characteristic sends it (Heart Rate Service 1.0, 3.1.1.2). 20 to 300 bpm is our bound:
+# wider than the 30 to 240 bpm that makers of chest straps state, so that what lies outside is a fault and no person.
+# RR interval: 1/1024 s is the characteristic's own step (Heart Rate Service 1.0, 3.1.1.4); 200 to 3000 ms are 300 and
+# 20 bpm.
 # Battery: percent (Battery Service 1.0, 3.1).
 CHANNELS: Final[Mapping[Channel, ChannelFacts]] = MappingProxyType(
     {

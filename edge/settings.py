@@ -1,0 +1,220 @@
+"""hearthbeat.toml: people, their wearables, contacts, broker; every field has a title, and durations say their unit.
+
+Secrets (contact URLs, the broker's password) may be kept in files of their own: a relative path is looked for among
+systemd's credentials ($CREDENTIALS_DIRECTORY) first, then beside hearthbeat.toml.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
+
+from edge.errors import SettingsError
+
+DEFAULT_SETTINGS_FILE: Final = Path("/etc/hearthbeat/hearthbeat.toml")
+
+# Ids become MQTT topic levels: no separators, no wildcards (MQTT 5.0, 4.7.1).
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+# A Bluetooth device address as BlueZ writes it.
+Address = Annotated[str, StringConstraints(pattern=r"^([0-9A-F]{2}:){5}[0-9A-F]{2}$", to_upper=True)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HomeSettings(_Table):
+    """The household."""
+
+    id: Identifier = Field(default="home", title="name of the household in MQTT topics")
+    state_directory: Path = Field(default=Path("/var/lib/hearthbeat"), title="where the store lives")
+    runtime_directory: Path | None = Field(
+        default=None, title="where the status socket lives; default: RUNTIME_DIRECTORY, else the state directory"
+    )
+    models_directory: Path | None = Field(
+        default=None, title="where the models live; default: those that came with Hearthbeat"
+    )
+    adapter: str | None = Field(default=None, title="Bluetooth adapter, such as hci0; default: the first one")
+
+    def runtime(self) -> Path:
+        """The folder of the status socket."""
+        given = os.environ.get("RUNTIME_DIRECTORY")
+        return self.runtime_directory or (Path(given.split(":")[0]) if given else self.state_directory)
+
+
+class WearableSettings(_Table):
+    """One wearable of a person."""
+
+    address: Address = Field(title="Bluetooth address; `hearthbeat devices scan` shows it")
+    name: str = Field(default="", title="what the family calls it")
+
+
+class PersonSettings(_Table):
+    """One person of the home."""
+
+    id: Identifier = Field(title="the person's name in topics and logs; the only name that leaves the house")
+    name: str = Field(default="", title="what the family calls the person; stays at home")
+    contacts: list[Identifier] = Field(min_length=1, title="who is told, by contact id")
+    wearables: list[WearableSettings] = Field(min_length=1, title="what the person wears")
+
+
+class ContactSettings(_Table):
+    """One phone (or mailbox) that can be told, as an Apprise URL."""
+
+    id: Identifier = Field(title="name of the contact")
+    url: SecretStr | None = Field(default=None, title="Apprise URL")
+    url_file: Path | None = Field(default=None, title="file that holds the Apprise URL")
+
+    @model_validator(mode="after")
+    def _one_url(self) -> Self:
+        if (self.url is None) == (self.url_file is None):
+            message = "give either url or url_file"
+            raise ValueError(message)
+        return self
+
+
+class BrokerSettings(_Table):
+    """The MQTT 5 broker that receives summaries and alerts."""
+
+    host: str = Field(min_length=1, title="host name or address")
+    port: int = Field(default=8883, ge=1, le=65535, title="TCP port")
+    tls: bool = Field(default=True, title="whether the connection is encrypted and the broker's certificate checked")
+    ca_file: Path | None = Field(default=None, title="certificate authority; default: the system's")
+    certificate_file: Path | None = Field(default=None, title="client certificate")
+    key_file: Path | None = Field(default=None, title="key of the client certificate")
+    username: str | None = Field(default=None, title="user name")
+    password_file: Path | None = Field(default=None, title="file that holds the password")
+    outbox_budget_mb: int = Field(default=64, ge=1, le=65536, title="disk that unsent messages may take, MB")
+
+
+class StoreSettings(_Table):
+    """What is kept, and for how long."""
+
+    commit_interval_s: float = Field(
+        default=10.0, ge=0.1, le=10.0, title="longest time that signals stay uncommitted, s: the loss bound"
+    )
+    keep_days: int = Field(default=90, ge=1, le=3650, title="how long signals and assessments are kept, days")
+
+
+class LogSettings(_Table):
+    """The log."""
+
+    format: Literal["human", "json"] = Field(default="human", title="for people or for machines")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", title="least important line that is written"
+    )
+
+
+class Settings(_Table):
+    """The whole of hearthbeat.toml."""
+
+    home: HomeSettings = Field(default=HomeSettings(), title="the household")
+    people: list[PersonSettings] = Field(min_length=1, title="who lives here")
+    contacts: list[ContactSettings] = Field(min_length=1, title="who can be told")
+    broker: BrokerSettings | None = Field(
+        default=None, title="where summaries go; without it nothing leaves the house but notifications"
+    )
+    store: StoreSettings = Field(default=StoreSettings(), title="the store")
+    log: LogSettings = Field(default=LogSettings(), title="the log")
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        contacts = [contact.id for contact in self.contacts]
+        people = [person.id for person in self.people]
+        addresses = [wearable.address for person in self.people for wearable in person.wearables]
+        for what, names in (("contact", contacts), ("person", people), ("wearable address", addresses)):
+            for name in names:
+                if names.count(name) > 1:
+                    message = f"{what} {name} is there twice"
+                    raise ValueError(message)
+        for person in self.people:
+            for contact in person.contacts:
+                if contact not in contacts:
+                    message = f"person {person.id} names contact {contact}, which is not among [[contacts]]"
+                    raise ValueError(message)
+        return self
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check hearthbeat.toml; relative paths in it are taken from its folder.
+
+    Raises SettingsError, in one line, for a file that is not there or no TOML, an unknown field, a bad value.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        settings = Settings.model_validate(tables)
+    except OSError as error:
+        raise SettingsError(
+            error.strerror or str(error), where=str(path), mend="give a readable settings file with --config"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"not valid TOML: {error}", where=str(path), mend="mend that line") from error
+    except ValidationError as error:
+        raise _settings_error(path, error) from error
+    return _with_absolute_paths(settings, path.resolve().parent)
+
+
+def read_secret(path: Path) -> str:
+    """The first line of a secret's file.
+
+    Raises SettingsError when it cannot be read or is empty; the secret itself is in no message.
+    """
+    try:
+        secret = path.read_text(encoding="utf-8").partition("\n")[0].strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "not text"
+        raise SettingsError(
+            f"secret cannot be read: {why}", where=str(path), mend="make it readable for the user hearthbeat"
+        ) from error
+    if not secret:
+        raise SettingsError("secret is empty", where=str(path), mend="write the secret into its first line")
+    return secret
+
+
+def contact_url(contact: ContactSettings) -> str:
+    """The Apprise URL of a contact; raises SettingsError when its file cannot be read."""
+    if contact.url is not None:
+        return contact.url.get_secret_value()
+    assert contact.url_file is not None  # noqa: S101 -- the model's validator has seen to it
+    return read_secret(contact.url_file)
+
+
+def _settings_error(path: Path, error: ValidationError) -> SettingsError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"]) or "the file"
+    what = re.sub(r"^Value error, ", "", first["msg"])
+    if first["type"] == "extra_forbidden":
+        return SettingsError("unknown field", where=f"{path}: {place}", mend="remove it or correct its name")
+    mend = "add it" if first["type"] == "missing" else "correct the value"
+    return SettingsError(what, where=f"{path}: {place}", mend=mend)
+
+
+def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
+    def secret(path: Path | None) -> Path | None:
+        if path is None or path.is_absolute():
+            return path
+        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+        if credentials and (Path(credentials) / path).exists():
+            return Path(credentials) / path
+        return folder / path
+
+    contacts = [contact.model_copy(update={"url_file": secret(contact.url_file)}) for contact in settings.contacts]
+    changed: dict[str, object] = {"contacts": contacts}
+    changed["home"] = settings.home.model_copy(
+        update={
+            name: folder / value
+            for name in ("state_directory", "runtime_directory", "models_directory")
+            if (value := getattr(settings.home, name)) is not None
+        }
+    )
+    if settings.broker is not None:
+        names = ("ca_file", "certificate_file", "key_file", "password_file")
+        changed["broker"] = settings.broker.model_copy(
+            update={name: secret(getattr(settings.broker, name)) for name in names}
+        )
+    return settings.model_copy(update=changed)
