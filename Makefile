@@ -1,0 +1,56 @@
+# On a machine with only Python 3.11 to 3.13, make and a shell:  make demo  or  make test
+# What `make install` does is in systemd/install; README.md tells when to use it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Wheels only: nothing here needs a compiler, and a package without a wheel should say so at once.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --only-binary :all:
+
+.PHONY: help demo test lint bench install clean
+
+help:
+	@echo "make demo     a simulated strap, an alert, a phone and a broker on this machine"
+	@echo "make test     lint, types, import rules and every test"
+	@echo "make lint     lint, types and import rules only"
+	@echo "make bench    the benchmarks, as ratios"
+	@echo "make install  the daemon as a systemd service (as root)"
+	@echo "make clean    remove what these made"
+
+demo: $(VENV)/installed-demo
+	$(BIN)/hearthbeat demo
+
+test: lint
+	@tests/debian-packages
+	$(BIN)/pytest
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed-dev
+	@tests/debian-packages
+	$(BIN)/pytest tests/benchmarks --benchmark-only --capture=no --timeout=600
+
+install:
+	PYTHON="$(PYTHON)" systemd/install
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The two stamps share one environment; `dev` holds all that `demo` needs.
+$(VENV)/installed-demo: pyproject.toml | $(BIN)/python
+	@echo "Installing what the demo needs into $(VENV)"
+	@$(PIP_INSTALL) --editable '.[demo]'
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml | $(BIN)/python
+	@echo "Installing what the tests need into $(VENV): about 2 GB and some minutes, once"
+	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/installed-demo
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
