@@ -1,0 +1,115 @@
+"""Assessments in, Alert transitions out: one episode is raised once and cleared once.
+
+A risk is said only when `k` of the last `n` consecutive windows agree, and the episode ends only when `clear_k` of
+them say the opposite with a margin (hysteresis); in between nothing is said. A window without enough data takes its
+place among the `n` and votes for neither: silence can delay an alert, never raise or clear one. Why this k and n: each
+model's card.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from edge.readings import Alert, AlertState, Assessment, Explanation, Severity
+
+_NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:hearthbeat:alert")
+
+
+@dataclass(frozen=True, slots=True)
+class PersistenceRule:
+    """When windows agree: scores in 0..1, counts of windows, `maximum_span_s` in seconds.
+
+    Evidence that began more than `maximum_span_s` before the newest window's end is stale and no longer counts.
+    """
+
+    threshold: float
+    clear_threshold: float
+    k: int
+    n: int
+    clear_k: int
+    minimum_coverage: float
+    maximum_span_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Vote:
+    start: float
+    end: float
+    score: float | None
+
+
+class Episodes:
+    """The episodes of one kind of alert for one person; pure.
+
+    `past` are the newest stored Assessments, oldest first, and `open_alert` the stored open episode: with them a new
+    process goes on where the old one stopped.
+    """
+
+    def __init__(
+        self,
+        rule: PersistenceRule,
+        severity: Severity,
+        *,
+        past: Iterable[Assessment] = (),
+        open_alert: Alert | None = None,
+    ) -> None:
+        self.rule = rule
+        self.open_alert = open_alert
+        self._severity = severity
+        self._votes: deque[_Vote] = deque(maxlen=rule.n)
+        for assessment in past:
+            self._count(assessment)
+
+    def weigh(self, assessment: Assessment) -> Alert | None:
+        """The Alert in its new state if this Assessment raises or clears an episode; Assessments come in time order."""
+        if not self._count(assessment):
+            return None
+        if self.open_alert is None:
+            return self._raise(assessment)
+        return self._clear(assessment)
+
+    def _count(self, assessment: Assessment) -> bool:
+        """Take a vote in; an Assessment that is not newer than the last one was counted before."""
+        if self._votes and assessment.end <= self._votes[-1].end:
+            return False
+        enough = assessment.coverage >= self.rule.minimum_coverage
+        self._votes.append(_Vote(assessment.start, assessment.end, assessment.score if enough else None))
+        while assessment.end - self._votes[0].start > self.rule.maximum_span_s and len(self._votes) > 1:
+            self._votes.popleft()
+        return True
+
+    def _raise(self, assessment: Assessment) -> Alert | None:
+        agreeing = [v for v in self._votes if v.score is not None and v.score >= self.rule.threshold]
+        if len(agreeing) < self.rule.k or agreeing[-1].end != assessment.end:
+            return None
+        name = f"{assessment.person}/{assessment.risk}/{assessment.end!r}"
+        self.open_alert = Alert(
+            id=str(uuid.uuid5(_NAMESPACE, name)),
+            person=assessment.person,
+            kind=assessment.risk.value,
+            severity=self._severity,
+            state=AlertState.RAISED,
+            since=agreeing[0].start,
+            opened_at=assessment.end,
+            cleared_at=None,
+            explanation=assessment.explanation or Explanation(f"{len(agreeing)} of {self.rule.n} windows agreed."),
+        )
+        return self.open_alert
+
+    def _clear(self, assessment: Assessment) -> Alert | None:
+        assert self.open_alert is not None  # noqa: S101 -- see weigh
+        calm = [v for v in self._votes if v.score is not None and v.score < self.rule.clear_threshold]
+        if len(calm) < self.rule.clear_k or calm[0].start < self.open_alert.opened_at:
+            return None
+        cleared = replace(
+            self.open_alert,
+            state=AlertState.CLEARED,
+            cleared_at=assessment.end,
+            explanation=Explanation(f"{len(calm)} of the last {self.rule.n} windows showed no sign of it any more."),
+        )
+        self.open_alert = None
+        return cleared

@@ -1,0 +1,138 @@
+"""Places RR intervals on a time axis.
+
+A Heart Rate Measurement carries RR intervals without times: none to nine in a packet, sometimes seconds late (Heart
+Rate Service 1.0, 3.1.1.4). What can be known: consecutive intervals follow each other without a break, so the beats
+themselves are the best clock; and a packet leaves the strap after its last beat and before the next one, so on an
+undisturbed link
+
+    0 <= arrival - last beat - (smallest such lag seen) < next RR interval
+
+A packet that arrives later than that is either late, then the packets bunched behind it catch up, or others were lost
+before it, then none of the following catches up. So it is held for at most HOLD_S until that is known. Late packets are
+placed where the beats say; behind lost ones the chain goes on after a gap, marked GAP_BEFORE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from edge.readings import Quality, Reading
+
+# What a link delays a packet by when nothing is wrong: a few connection intervals of 30 to 100 ms. Our choice.
+JITTER_S: Final = 0.25
+# How long a packet may be held until it is clear whether it was late or others were lost: three of the strap's packets,
+# which come about once a second. Part of the loss bound, so short. Our choice.
+HOLD_S: Final = 3.0
+# A lag that jumps by more than this, or falls by more than LEAP_BACK_S, is no lag: the wall clock was set. Our choice.
+LEAP_FORWARD_S: Final = 120.0
+LEAP_BACK_S: Final = 15.0
+# The strap's crystal and ours differ by up to about 100 ppm; the smallest lag seen is let go at that rate so that the
+# chain follows our clock. Two crystals of +-50 ppm, a usual tolerance.
+DRIFT: Final = 1e-4
+# Beyond this much the chain is pulled towards the packets' arrival, by at most SLEW of the time that passes: far less
+# than beats vary, and never by moving one beat before another. Our choice.
+SLACK_S: Final = 0.25
+SLEW: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Packet:
+    readings: tuple[Reading, ...]
+    arrival: float
+    duration: float
+
+
+class RrTimeline:
+    """The time axis of one wearable's RR intervals; pure, fed by `place` in order of arrival."""
+
+    def __init__(self) -> None:
+        self._end: float | None = None  # time of the last placed beat
+        self._lag = 0.0  # smallest arrival - last beat of late, let go at DRIFT
+        self._arrival = 0.0
+        self._interval = 0.0  # last RR interval, s
+        self._floor: float | None = None  # nothing is placed before this
+        self._held: list[_Packet] = []
+
+    def place(self, readings: Sequence[Reading]) -> list[Reading]:
+        """The Readings whose time is now known, in order; those of this packet may be held back for up to HOLD_S.
+
+        `readings` are the rr_interval Readings (ms) of one packet; `received_at` is their arrival.
+        """
+        if not readings:
+            return []
+        packet = _Packet(tuple(readings), readings[0].received_at, sum(sum(r.values) for r in readings) / 1000.0)
+        if self._end is None:
+            return self._anchor(packet)
+        lag = self._lag_of([*self._held, packet])
+        if lag > LEAP_FORWARD_S or lag < -LEAP_BACK_S:
+            return [*self._release(gap=0.0), *self._anchor(packet, leap=True)]
+        self._held.append(packet)
+        if lag <= self._bound():
+            return self._release(gap=0.0)
+        if packet.arrival - self._held[0].arrival < HOLD_S:
+            return []
+        return self._release(gap=min(self._lag_of(self._held[: n + 1]) for n in range(len(self._held))))
+
+    def flush(self) -> list[Reading]:
+        """What is held, placed as if it were late: for a link that ends."""
+        return self._release(gap=0.0)
+
+    def interrupt(self) -> list[Reading]:
+        """The link was lost: what is held comes out, and the next packet begins a new chain behind a gap."""
+        released = self.flush()
+        self._floor = self._end
+        self._end = None
+        return released
+
+    def _bound(self) -> float:
+        longest = max(value for reading in self._held[-1].readings for value in reading.values) / 1000.0
+        return max(self._interval, longest) + JITTER_S
+
+    def _lag_of(self, packets: Sequence[_Packet]) -> float:
+        """By how much the last of these packets lags behind the quickest ones seen, if nothing was lost before them."""
+        assert self._end is not None  # noqa: S101 -- callers have a chain
+        return packets[-1].arrival - (self._end + sum(packet.duration for packet in packets)) - self._lag
+
+    def _anchor(self, packet: _Packet, *, leap: bool = False) -> list[Reading]:
+        """Begin a chain: the packet's last beat is taken to fall at its arrival."""
+        start = packet.arrival - packet.duration
+        if self._floor is not None and not leap:
+            start = max(start, self._floor)
+        self._end, self._lag, self._arrival = start, packet.arrival - packet.duration - start, packet.arrival
+        return self._emit(packet, gap=True)
+
+    def _release(self, *, gap: float) -> list[Reading]:
+        packets, self._held = self._held, []
+        placed: list[Reading] = []
+        for number, packet in enumerate(packets):
+            assert self._end is not None  # noqa: S101 -- packets are held only when there is a chain
+            if number == 0:
+                self._end += gap
+            placed += self._emit(packet, gap=number == 0 and gap > 0)
+            self._follow(packet)
+        return placed
+
+    def _emit(self, packet: _Packet, *, gap: bool) -> list[Reading]:
+        assert self._end is not None  # noqa: S101 -- see the callers
+        placed = []
+        for reading in packet.readings:
+            quality = reading.quality | Quality.GAP_BEFORE if gap else reading.quality
+            placed.append(replace(reading, start=self._end, quality=quality))
+            self._end += sum(reading.values) / 1000.0
+            self._interval = reading.values[-1] / 1000.0
+            gap = False
+        return placed
+
+    def _follow(self, packet: _Packet) -> None:
+        """Learn the lag from a packet just placed, and pull the chain towards it where they have drifted apart."""
+        assert self._end is not None  # noqa: S101 -- see the callers
+        elapsed = max(packet.arrival - self._arrival, 0.0)
+        self._arrival = packet.arrival
+        self._lag = min(self._lag + DRIFT * elapsed, packet.arrival - self._end)
+        if abs(self._lag) > SLACK_S:
+            limit = SLEW * packet.duration
+            shift = max(-limit, min(limit, self._lag))
+            self._end += shift
+            self._lag -= shift

@@ -1,0 +1,122 @@
+"""Episodes: said once, cleared once, never on stale data, and not forgotten by a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.alerts.episodes import Episodes, PersistenceRule
+from edge.readings import Alert, AlertState, Assessment, Explanation, Risk, Severity
+
+RULE = PersistenceRule(
+    threshold=0.5, clear_threshold=0.3, k=9, n=10, clear_k=9, minimum_coverage=0.8, maximum_span_s=900.0
+)
+STEP = 25.0
+
+
+def assessment(number: int, score: float | None, *, coverage: float = 1.0, at: float = 0.0) -> Assessment:
+    end = at + number * STEP
+    return Assessment(
+        person="anna",
+        risk=Risk.ATRIAL_FIBRILLATION,
+        start=end - 2 * STEP,
+        end=end,
+        score=score,
+        reason=None if score is not None else "strap off the body",
+        model="test",
+        coverage=coverage,
+        explanation=Explanation("irregular") if score is not None and score >= RULE.threshold else None,
+    )
+
+
+def weigh(episodes: Episodes, scores: Sequence[float | None], *, first: int = 0) -> list[Alert]:
+    weighed = (episodes.weigh(assessment(first + n, score)) for n, score in enumerate(scores))
+    return [alert for alert in weighed if alert is not None]
+
+
+def fresh() -> Episodes:
+    return Episodes(RULE, Severity.WARNING)
+
+
+def test_sustained_evidence_is_said_once_with_its_reason() -> None:
+    (alert,) = weigh(fresh(), [0.9] * 200)
+    assert alert.state is AlertState.RAISED
+    assert alert.opened_at == 8 * STEP
+    assert alert.since == -2 * STEP
+    assert alert.explanation.sentence == "irregular"
+
+
+def test_pain_18_a_short_burst_says_nothing() -> None:
+    assert weigh(fresh(), [0.1] * 20 + [0.99] * 8 + [0.1] * 20) == []
+
+
+def test_one_doubtful_window_does_not_hide_an_episode() -> None:
+    assert len(weigh(fresh(), [0.9] * 5 + [0.2] + [0.9] * 5)) == 1
+
+
+def test_windows_without_data_neither_raise_nor_clear() -> None:
+    assert weigh(fresh(), [0.9] * 5 + [None] * 2 + [0.9] * 3) == []
+    episodes = fresh()
+    assert len(weigh(episodes, [0.9] * 10)) == 1
+    assert weigh(episodes, [None] * 50, first=10) == []
+    assert episodes.open_alert is not None
+
+
+def test_low_coverage_does_not_vote() -> None:
+    episodes = fresh()
+    assert all(episodes.weigh(assessment(n, 0.99, coverage=0.5)) is None for n in range(30))
+
+
+def test_an_episode_is_cleared_once_and_may_come_again() -> None:
+    alerts = weigh(fresh(), [0.9] * 20 + [0.1] * 20 + [0.9] * 20)
+    assert [a.state for a in alerts] == [AlertState.RAISED, AlertState.CLEARED, AlertState.RAISED]
+    assert alerts[0].id == alerts[1].id != alerts[2].id
+    assert alerts[1].cleared_at is not None
+    assert alerts[1].cleared_at > alerts[1].opened_at
+
+
+def test_scores_between_the_two_thresholds_keep_an_episode_open() -> None:
+    episodes = fresh()
+    assert len(weigh(episodes, [0.9] * 10)) == 1
+    assert weigh(episodes, [0.4] * 100, first=10) == []
+
+
+def test_pain_11_no_alert_on_stale_evidence() -> None:
+    episodes = fresh()
+    assert weigh(episodes, [0.9] * 8) == []
+    tomorrow = [episodes.weigh(assessment(n, 0.9, at=86_400.0)) for n in range(8)]
+    assert tomorrow == [None] * 8
+
+
+scores = st.lists(st.one_of(st.none(), st.sampled_from([0.05, 0.4, 0.6, 0.95])), max_size=120)
+
+
+@given(scores=scores, restarts=st.sets(st.integers(0, 119)))
+def test_pain_14_15_a_restart_changes_nothing(scores: list[float | None], restarts: set[int]) -> None:
+    expected = weigh(fresh(), scores)
+    episodes, said = fresh(), []
+    for number, score in enumerate(scores):
+        if number in restarts:
+            past = [assessment(n, s) for n, s in enumerate(scores[:number])]
+            episodes = Episodes(RULE, Severity.WARNING, past=past[-RULE.n :], open_alert=episodes.open_alert)
+        said += weigh(episodes, [score], first=number)
+    assert said == expected
+
+
+@given(scores=scores)
+def test_raised_and_cleared_alternate(scores: list[float | None]) -> None:
+    states = [alert.state for alert in weigh(fresh(), scores)]
+    assert states == [AlertState.RAISED, AlertState.CLEARED] * (len(states) // 2) + [AlertState.RAISED] * (
+        len(states) % 2
+    )
+
+
+@given(scores=scores, repeats=st.integers(1, 3))
+def test_an_assessment_that_comes_twice_counts_once(scores: list[float | None], repeats: int) -> None:
+    episodes, said = fresh(), []
+    for number, score in enumerate(scores):
+        for _ in range(repeats):
+            said += weigh(episodes, [score], first=number)
+    assert said == weigh(fresh(), scores)
