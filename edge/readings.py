@@ -185,3 +185,29 @@ class OutboxMessage:
     payload: bytes
     priority: Priority
     created: float
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What one contact is to be told about one alert; `id` is unique for ever."""
+
+    id: str
+    alert_id: str
+    contact: str
+    title: str
+    body: str
+    severity: Severity
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class DueNotification:
+    """A Notification whose time to be sent has come, and what happened to it so far.
+
+    `perhaps_repeated` says that an earlier attempt was cut off before its outcome was known, so that the contact may
+    have seen it already.
+    """
+
+    notification: Notification
+    attempts: int
+    perhaps_repeated: bool
