@@ -12,16 +12,34 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from edge.errors import SettingsError
 
 DEFAULT_SETTINGS_FILE: Final = Path("/etc/hearthbeat/hearthbeat.toml")
 
 # Ids become MQTT topic levels: no separators, no wildcards (MQTT 5.0, 4.7.1).
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+_IDENTIFIER: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 # A Bluetooth device address as BlueZ writes it.
-Address = Annotated[str, StringConstraints(pattern=r"^([0-9A-F]{2}:){5}[0-9A-F]{2}$", to_upper=True)]
+_ADDRESS: Final = re.compile(r"([0-9A-F]{2}:){5}[0-9A-F]{2}")
+
+
+def _identifier(value: str) -> str:
+    if not _IDENTIFIER.fullmatch(value):
+        message = f"{value!r} is no id: use up to 32 of a-z, 0-9, - and _"
+        raise ValueError(message)
+    return value
+
+
+def _address(value: str) -> str:
+    if not _ADDRESS.fullmatch(value.upper()):
+        message = f"{value!r} is no Bluetooth address such as A0:9E:1A:00:00:01"
+        raise ValueError(message)
+    return value.upper()
+
+
+Identifier = Annotated[str, AfterValidator(_identifier)]
+Address = Annotated[str, AfterValidator(_address)]
 
 
 class _Table(BaseModel):
@@ -83,6 +101,7 @@ class BrokerSettings(_Table):
 
     host: str = Field(min_length=1, title="host name or address")
     port: int = Field(default=8883, ge=1, le=65535, title="TCP port")
+    protocol: Literal["5", "3.1.1"] = Field(default="5", title="MQTT version; 3.1.1 for an old household broker")
     tls: bool = Field(default=True, title="whether the connection is encrypted and the broker's certificate checked")
     ca_file: Path | None = Field(default=None, title="certificate authority; default: the system's")
     certificate_file: Path | None = Field(default=None, title="client certificate")
@@ -96,7 +115,7 @@ class StoreSettings(_Table):
     """What is kept, and for how long."""
 
     commit_interval_s: float = Field(
-        default=10.0, ge=0.1, le=10.0, title="longest time that signals stay uncommitted, s: the loss bound"
+        default=6.0, ge=0.1, le=7.0, title="longest time that signals stay uncommitted, s: the loss bound"
     )
     keep_days: int = Field(default=90, ge=1, le=3650, title="how long signals and assessments are kept, days")
 
