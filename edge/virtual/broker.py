@@ -14,6 +14,7 @@ from typing import Final
 
 import paho.mqtt.client as mqtt
 from amqtt.broker import Broker
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 _HOST: Final = "127.0.0.1"
 _ANONYMOUS: Final = "amqtt.plugins.authentication.AnonymousAuthPlugin"
@@ -36,7 +37,7 @@ class VirtualBroker:
         self.arrivals: list[Arrival] = []
         self._on_arrival = on_arrival
         self._broker: Broker | None = None
-        self._subscriber = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
+        self._subscriber = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv311)
 
     async def start(self) -> None:
         """Listen, and subscribe to everything of Hearthbeat's."""
@@ -51,11 +52,14 @@ class VirtualBroker:
         def subscribe(client: mqtt.Client, *_: object) -> None:
             client.subscribe("hearthbeat/#", qos=1)
 
+        def told(*_: object) -> None:
+            loop.call_soon_threadsafe(subscribed.set)
+
         def received(_client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
-            loop.call_soon_threadsafe(self._arrived, Arrival(message.topic, message.payload))
+            loop.call_soon_threadsafe(self._arrived, Arrival(message.topic, bytes(message.payload)))
 
         self._subscriber.on_connect = subscribe
-        self._subscriber.on_subscribe = lambda *_: loop.call_soon_threadsafe(subscribed.set)
+        self._subscriber.on_subscribe = told
         self._subscriber.on_message = received
         self._subscriber.connect_async(self.host, self.port)
         self._subscriber.loop_start()
