@@ -1,0 +1,176 @@
+"""The courier: takes notifications that are due, tells the phones, and tries again for as long as it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import tzinfo
+from typing import Final, Protocol
+
+import structlog
+
+from edge.clock import Clock
+from edge.errors import StoreError
+from edge.notify import phone
+from edge.notify.phone import Contact, Delivery, Message
+from edge.notify.texts import told_at
+from edge.readings import DueNotification
+
+log = structlog.get_logger(__name__)
+
+# Our choice: quick at first, because most refusals are a moment's loss of the network, and never rarer than every five
+# minutes, because a person is waiting at the other end.
+FIRST_RETRY_S: Final = 5.0
+LONGEST_RETRY_S: Final = 300.0
+# How late a retry may be; what is new does not wait for it, as it comes with `wake`.
+LOOK_EVERY_S: Final = 10.0
+
+
+class NotificationQueue(Protocol):
+    """Where notifications wait; each method raises StoreError when the store cannot."""
+
+    async def due_notifications(self, now: float) -> Sequence[DueNotification]:
+        """Those whose time has come, oldest first; also those that a crash left between sending and its outcome."""
+
+    async def mark_sending(self, notification_id: str, now: float) -> None:
+        """Keep that it is about to be sent: if no outcome follows, the contact may have seen it."""
+
+    async def mark_sent(self, notification_id: str, now: float) -> None:
+        """Keep that its channel took it."""
+
+    async def mark_failed(self, notification_id: str, next_try: float, reason: str) -> None:
+        """Keep that its channel did not take it, why, and when it is due again."""
+
+
+def retry_delay(attempts: int, chance: random.Random) -> float:
+    """Seconds until the next try after `attempts` earlier ones and this one have failed.
+
+    Exponential backoff, capped, of which a random half is left out ("equal jitter": M. Brooker, Exponential Backoff And
+    Jitter, AWS Architecture Blog, 2015), so that homes that lost the same server do not come back all at once.
+    """
+    doublings = min(attempts, 16)  # far beyond the cap, and no number grows without bound
+    return min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0**doublings) * chance.uniform(0.5, 1.0)
+
+
+def _nothing() -> None:
+    pass
+
+
+class Courier:
+    """Tells the phones; a contact whose channel hangs holds up no other contact.
+
+    `send` hands a message to a channel, `chance` gives the jitter, `zone` is the time zone of the texts (None: the
+    machine's), and `progress` is called whenever the courier has looked for work.
+    """
+
+    def __init__(
+        self,
+        queue: NotificationQueue,
+        contacts: Iterable[Contact],
+        clock: Clock,
+        *,
+        send: Callable[[Contact, Message], Awaitable[Delivery]] = phone.send,
+        chance: random.Random | None = None,
+        zone: tzinfo | None = None,
+        progress: Callable[[], None] = _nothing,
+    ) -> None:
+        self._queue = queue
+        self._contacts = {contact.id: contact for contact in contacts}
+        self._clock = clock
+        self._send = send
+        self._chance = chance or random.Random()  # noqa: S311 -- jitter is no secret
+        self._zone = zone
+        self._progress = progress
+        self._woken = asyncio.Event()
+        self._busy: set[str] = set()
+        self._taken_unmarked: set[str] = set()
+
+    def wake(self) -> None:
+        """Look for notifications now: call it after each commit that holds one."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Tell the phones until cancelled."""
+        async with asyncio.TaskGroup() as rounds:
+            while True:
+                self._woken.clear()
+                for contact, due in (await self._due()).items():
+                    self._busy.add(contact)
+                    rounds.create_task(self._tell(contact, due))
+                self._progress()
+                await self._pause()
+
+    async def _due(self) -> Mapping[str, Sequence[DueNotification]]:
+        """What is due, by contact, for the contacts that are not being told something already."""
+        busy = frozenset(self._busy)  # as of before the look: who is done during it may still stand there as due
+        by_contact: defaultdict[str, list[DueNotification]] = defaultdict(list)
+        try:
+            for due in await self._queue.due_notifications(self._clock.wall()):
+                if due.notification.contact not in busy:
+                    by_contact[due.notification.contact].append(due)
+        except StoreError as error:
+            log.error("notifications cannot be read", error=str(error))  # noqa: TRY400 -- the error's line says it all
+        return by_contact
+
+    async def _tell(self, contact: str, notifications: Sequence[DueNotification]) -> None:
+        try:
+            all_noted = True
+            for due in notifications:
+                all_noted &= await self._deliver(due)
+        finally:
+            self._busy.discard(contact)
+        if all_noted:  # else the same ones would be due again at once
+            self.wake()
+
+    async def _deliver(self, due: DueNotification) -> bool:
+        """Send one notification and have its outcome kept; False when the store could not keep it."""
+        notification = due.notification
+        contact = self._contacts.get(notification.contact)
+        if contact is None:
+            reason = "its contact is no longer in the settings"
+            log.error("nobody to tell", notification=notification.id, contact=notification.contact, reason=reason)
+            next_try = self._clock.wall() + LONGEST_RETRY_S
+            return await self._keep(self._queue.mark_failed(notification.id, next_try, reason))
+        if notification.id not in self._taken_unmarked:
+            # A store that cannot write is no reason to leave a person untold.
+            await self._keep(self._queue.mark_sending(notification.id, self._clock.wall()))
+            delivery = await self._send(contact, told_at(due, self._clock.wall(), self._zone))
+            if not delivery.accepted:
+                return await self._put_off(due, delivery.reason or "no reason was given")
+            log.info("contact told", notification=notification.id, contact=contact.id, attempts=due.attempts + 1)
+            self._taken_unmarked.add(notification.id)
+        kept = await self._keep(self._queue.mark_sent(notification.id, self._clock.wall()))
+        if kept:
+            self._taken_unmarked.discard(notification.id)
+        return kept
+
+    async def _put_off(self, due: DueNotification, reason: str) -> bool:
+        delay = retry_delay(due.attempts, self._chance)
+        log.warning(
+            "contact not told",
+            notification=due.notification.id,
+            contact=due.notification.contact,
+            reason=reason,
+            attempts=due.attempts + 1,
+            retry_in_s=round(delay),
+        )
+        return await self._keep(self._queue.mark_failed(due.notification.id, self._clock.wall() + delay, reason))
+
+    async def _keep(self, writing: Awaitable[None]) -> bool:
+        try:
+            await writing
+        except StoreError as error:
+            log.error("notification's outcome not stored", error=str(error))  # noqa: TRY400 -- the error's line says it all
+            return False
+        return True
+
+    async def _pause(self) -> None:
+        """Wait for `wake`, or for a retry that may have come due."""
+        waiting = {asyncio.ensure_future(self._woken.wait()), asyncio.ensure_future(self._clock.sleep(LOOK_EVERY_S))}
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waiting:
+                each.cancel()
