@@ -1,1 +1,1 @@
-"""Virtual wearables on a virtual radio, for the demo and the tests."""
+"""Virtual wearables on a virtual radio, for the demo and the tests; the only place that knows bumble."""
