@@ -1,8 +1,8 @@
 """One message to one phone: Apprise, in a process of its own.
 
-Of its own, because Apprise loads all of its channels to use one (44 MB of memory with Apprise 2.2, more than the models take), because a
-channel that hangs can then be ended, and because nothing that a channel logs or raises can carry the URL, which is a
-secret, into our log.
+Of its own, because Apprise loads all of its channels to use one (44 MB with Apprise 2.2, more than the models take),
+because a channel that hangs can then be ended, and because nothing that a channel logs or raises can carry the URL,
+which is a secret, into our log.
 """
 
 from __future__ import annotations
