@@ -8,6 +8,7 @@ model's card.
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections import deque
 from collections.abc import Iterable
@@ -16,6 +17,8 @@ from typing import Final
 
 from edge.readings import Alert, AlertState, Assessment, Explanation, Severity
 
+# Votes that are kept: at 200 beats a minute a window of 30 new beats comes every 9 s, so this is a quarter of an hour.
+LOOK_BACK: Final = 100
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:hearthbeat:alert")
 
 
@@ -23,6 +26,8 @@ _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:hearthbeat:alert")
 class PersistenceRule:
     """When windows agree: scores in 0..1, counts of windows, `maximum_span_s` in seconds.
 
+    The windows that are looked at span at least `minimum_span_s`, more than `n` of them if need be, of which the same
+    share must agree: windows of so many beats come faster from a fast heart, which is not to be judged any sooner.
     Evidence that began more than `maximum_span_s` before the newest window's end is stale and no longer counts.
     """
 
@@ -32,6 +37,7 @@ class PersistenceRule:
     n: int
     clear_k: int
     minimum_coverage: float
+    minimum_span_s: float
     maximum_span_s: float
 
 
@@ -46,7 +52,7 @@ class Episodes:
     """The episodes of one kind of alert for one person; pure.
 
     `past` are the newest stored Assessments, oldest first, and `open_alert` the stored open episode: with them a new
-    process goes on where the old one stopped.
+    process goes on where the old one stopped (LOOK_BACK of them are always enough).
     """
 
     def __init__(
@@ -60,7 +66,8 @@ class Episodes:
         self.rule = rule
         self.open_alert = open_alert
         self._severity = severity
-        self._votes: deque[_Vote] = deque(maxlen=rule.n)
+        self._votes: deque[_Vote] = deque(maxlen=LOOK_BACK)
+        self._last_end = -math.inf
         for assessment in past:
             self._count(assessment)
 
@@ -74,17 +81,27 @@ class Episodes:
 
     def _count(self, assessment: Assessment) -> bool:
         """Take a vote in; an Assessment that is not newer than the last one was counted before."""
-        if self._votes and assessment.end <= self._votes[-1].end:
+        if assessment.end <= self._last_end:
             return False
+        self._last_end = assessment.end
         enough = assessment.coverage >= self.rule.minimum_coverage
         self._votes.append(_Vote(assessment.start, assessment.end, assessment.score if enough else None))
-        while assessment.end - self._votes[0].start > self.rule.maximum_span_s and len(self._votes) > 1:
+        while self._votes and self._is_spent(assessment.end):
             self._votes.popleft()
         return True
 
+    def _is_spent(self, end: float) -> bool:
+        """Whether the oldest vote is no longer looked at: it is stale, or those after it are enough without it."""
+        if end - self._votes[0].start > self.rule.maximum_span_s:
+            return True
+        return len(self._votes) > self.rule.n and end - self._votes[1].start >= self.rule.minimum_span_s
+
     def _raise(self, assessment: Assessment) -> Alert | None:
         agreeing = [v for v in self._votes if v.score is not None and v.score >= self.rule.threshold]
-        if len(agreeing) < self.rule.k or agreeing[-1].end != assessment.end:
+        needed = max(self.rule.k, math.ceil(len(self._votes) * self.rule.k / self.rule.n))
+        if len(agreeing) < needed or agreeing[-1].end != assessment.end:
+            return None
+        if assessment.end - agreeing[0].start < self.rule.minimum_span_s:
             return None
         name = f"{assessment.person}/{assessment.risk}/{assessment.end!r}"
         self.open_alert = Alert(
@@ -102,7 +119,8 @@ class Episodes:
 
     def _clear(self, assessment: Assessment) -> Alert | None:
         assert self.open_alert is not None  # noqa: S101 -- see weigh
-        calm = [v for v in self._votes if v.score is not None and v.score < self.rule.clear_threshold]
+        last = list(self._votes)[-self.rule.n :]
+        calm = [v for v in last if v.score is not None and v.score < self.rule.clear_threshold]
         if len(calm) < self.rule.clear_k or calm[0].start < self.open_alert.opened_at:
             return None
         cleared = replace(

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.alerts.episodes import Episodes, PersistenceRule
+from edge.alerts.episodes import LOOK_BACK, Episodes, PersistenceRule
 from edge.readings import Alert, AlertState, Assessment, Explanation, Risk, Severity
 
 RULE = PersistenceRule(
-    threshold=0.5, clear_threshold=0.3, k=9, n=10, clear_k=9, minimum_coverage=0.8, maximum_span_s=900.0
+    threshold=0.5,
+    clear_threshold=0.3,
+    k=9,
+    n=10,
+    clear_k=9,
+    minimum_coverage=0.8,
+    minimum_span_s=150.0,
+    maximum_span_s=900.0,
 )
 STEP = 25.0
 
@@ -50,6 +58,15 @@ def test_sustained_evidence_is_said_once_with_its_reason() -> None:
 
 def test_pain_18_a_short_burst_says_nothing() -> None:
     assert weigh(fresh(), [0.1] * 20 + [0.99] * 8 + [0.1] * 20) == []
+
+
+def test_a_fast_heart_is_not_judged_sooner_than_the_evidence_lasts() -> None:
+    episodes = fresh()
+    fast = [replace(assessment(n, 0.99), start=n * 10.0 - 20.0, end=n * 10.0) for n in range(10)]
+    assert [episodes.weigh(a) for a in fast] == [None] * 10
+    longer = [replace(assessment(n, 0.99), start=n * 10.0 - 20.0, end=n * 10.0) for n in range(10, 20)]
+    (alert,) = [alert for a in longer if (alert := episodes.weigh(a)) is not None]
+    assert alert.opened_at - alert.since >= RULE.minimum_span_s
 
 
 def test_one_doubtful_window_does_not_hide_an_episode() -> None:
@@ -100,7 +117,7 @@ def test_pain_14_15_a_restart_changes_nothing(scores: list[float | None], restar
     for number, score in enumerate(scores):
         if number in restarts:
             past = [assessment(n, s) for n, s in enumerate(scores[:number])]
-            episodes = Episodes(RULE, Severity.WARNING, past=past[-RULE.n :], open_alert=episodes.open_alert)
+            episodes = Episodes(RULE, Severity.WARNING, past=past[-LOOK_BACK:], open_alert=episodes.open_alert)
         said += weigh(episodes, [score], first=number)
     assert said == expected
 
