@@ -1,1 +1,1 @@
-"""The radio side: one long-lived scanner, and the life of one wearable's link."""
+"""The radio side: one long-lived scanner, and the life of each wearable's link."""
