@@ -28,14 +28,15 @@ class VirtualPhone:
     """`async with VirtualPhone() as phone:` and give `phone.url` to a contact.
 
     `status` is what it answers with; a message that it answers with an error is not shown. `hangs` makes it take a
-    message and never answer. `port` 0 is any free one; a phone that returns is a new one on its former port.
+    message and never answer. `rang` is set when a message arrives, whatever becomes of it. `port` 0 is any free one; a
+    phone that returns is a new one on its former port.
     """
 
     def __init__(self, port: int = 0) -> None:
         self.port = port
         self.status = http.HTTPStatus.OK
         self.hangs = False
-        self.asked = 0
+        self.rang = asyncio.Event()
         self.shown: list[ShownMessage] = []
         self._fresh: asyncio.Queue[ShownMessage] = asyncio.Queue()
         self._connections: set[asyncio.Task[None]] = set()
@@ -73,7 +74,7 @@ class VirtualPhone:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             message = _message(await _body(reader))
-            self.asked += 1
+            self.rang.set()
             if self.hangs:
                 await asyncio.Event().wait()
             if self.status < http.HTTPStatus.MULTIPLE_CHOICES:

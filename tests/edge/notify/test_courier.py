@@ -1,0 +1,242 @@
+"""The courier with a real store and real phones; only time and chance are the tests' own."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import http
+import random
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.notify import phone
+from edge.notify.courier import FIRST_RETRY_S, LONGEST_RETRY_S, Courier, retry_delay
+from edge.notify.phone import Contact, Delivery, Message
+from edge.readings import DueNotification, Notification, Severity
+from edge.store.store import Batch, Store
+from edge.virtual.phone import VirtualPhone
+from tests.fakes.clock import ManualClock
+
+FIVE_PAST_TWO = datetime(2026, 5, 3, 14, 5, tzinfo=UTC).timestamp()
+
+
+class StoredQueue:
+    """The store as the courier sees it; `outcomes` tells a test what was kept."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.outcomes: asyncio.Queue[str] = asyncio.Queue()
+
+    async def due_notifications(self, now: float) -> Sequence[DueNotification]:
+        return self.store.notifications.due_notifications(now)
+
+    async def mark_sending(self, notification_id: str, now: float) -> None:
+        self.store.notifications.mark_sending(notification_id, now)
+
+    async def mark_sent(self, notification_id: str, now: float) -> None:
+        self.store.notifications.mark_sent(notification_id, now)
+        self.outcomes.put_nowait(f"{notification_id} sent")
+
+    async def mark_failed(self, notification_id: str, next_try: float, reason: str) -> None:
+        self.store.notifications.mark_failed(notification_id, next_try, reason)
+        self.outcomes.put_nowait(f"{notification_id} failed: {reason}")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "hearthbeat.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(wall=FIVE_PAST_TWO)
+
+
+@pytest.fixture
+async def mum() -> AsyncIterator[VirtualPhone]:
+    async with VirtualPhone() as opened:
+        yield opened
+
+
+def put(store: Store, identifier: str = "n1", contact: str = "mum") -> None:
+    told = Notification(identifier, "a1", contact, "Mum: irregular heartbeat", "Rest.", Severity.WARNING, FIVE_PAST_TWO)
+    store.commit(Batch(notifications=[told]))
+
+
+@asynccontextmanager
+async def at_work(courier: Courier) -> AsyncIterator[Courier]:
+    working = asyncio.create_task(courier.run())
+    try:
+        yield courier
+    finally:
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+
+
+async def test_a_notification_reaches_its_contact_once(store: Store, clock: ManualClock, mum: VirtualPhone) -> None:
+    queue = StoredQueue(store)
+    async with at_work(Courier(queue, [Contact("mum", mum.url)], clock)) as courier:
+        put(store)
+        courier.wake()
+        assert await queue.outcomes.get() == "n1 sent"
+        await clock.advance(3600.0)
+    assert [message.title for message in mum.shown] == ["Mum: irregular heartbeat"]
+    assert mum.shown[0].body == "Rest."
+
+
+async def test_pain_21_a_phone_that_refuses_is_told_when_it_returns_and_told_that_it_is_late(
+    store: Store, clock: ManualClock, mum: VirtualPhone
+) -> None:
+    queue = StoredQueue(store)
+    put(store)
+    mum.status = http.HTTPStatus.INTERNAL_SERVER_ERROR
+    async with at_work(Courier(queue, [Contact("mum", mum.url)], clock, zone=UTC)):
+        for _ in range(5):
+            assert await queue.outcomes.get() == "n1 failed: the service answered 500 Internal Server Error"
+            await clock.advance(LONGEST_RETRY_S)
+        # The sixth try is under way or to come; only the answer changes.
+        mum.status = http.HTTPStatus.OK
+        while (await queue.outcomes.get()) != "n1 sent":
+            await clock.advance(LONGEST_RETRY_S)
+    (message,) = mum.shown
+    assert message.title == "Mum: irregular heartbeat"
+    assert message.body == "This happened at 14:05; it reaches you late. Rest."
+
+
+async def test_pain_21_a_phone_that_was_switched_off_is_told_when_it_is_back(store: Store, clock: ManualClock) -> None:
+    queue = StoredQueue(store)
+    put(store)
+    async with VirtualPhone() as off:
+        port, url = off.port, off.url
+    async with at_work(Courier(queue, [Contact("mum", url)], clock)):
+        assert await queue.outcomes.get() == "n1 failed: the service could not be reached, or did not answer"
+        async with VirtualPhone(port) as back:
+            await clock.advance(60.0)
+            assert (await back.next_message()).title == "Mum: irregular heartbeat"
+            assert await queue.outcomes.get() == "n1 sent"
+
+
+async def test_pain_21_a_channel_that_hangs_holds_up_no_other_contact(
+    store: Store, clock: ManualClock, mum: VirtualPhone
+) -> None:
+    queue = StoredQueue(store)
+    put(store, "n1", "hanging")
+    put(store, "n2", "mum")
+    async with VirtualPhone() as hanging:
+        hanging.hangs = True
+        contacts = [Contact("hanging", hanging.url), Contact("mum", mum.url)]
+        async with at_work(Courier(queue, contacts, clock)) as courier:
+            await hanging.rang.wait()
+            assert await queue.outcomes.get() == "n2 sent"
+            put(store, "n3", "mum")
+            courier.wake()
+            assert await queue.outcomes.get() == "n3 sent"
+    assert hanging.shown == []
+
+
+async def test_a_channel_that_hangs_is_tried_again(store: Store, clock: ManualClock, mum: VirtualPhone) -> None:
+    queue = StoredQueue(store)
+    put(store)
+    mum.hangs = True
+    impatient = functools.partial(phone.send, timeout_s=0.2)
+    async with at_work(Courier(queue, [Contact("mum", mum.url)], clock, send=impatient)):
+        assert await queue.outcomes.get() == "n1 failed: no answer within 0.2 s"
+        assert not mum.shown
+
+
+async def test_a_message_cut_off_by_a_stop_is_repeated_and_says_so(tmp_path: Path, clock: ManualClock) -> None:
+    async with VirtualPhone() as mum:
+        contacts = [Contact("mum", mum.url)]
+        with Store(tmp_path / "hearthbeat.db") as store:
+            put(store)
+            mum.hangs = True
+            async with at_work(Courier(StoredQueue(store), contacts, clock)):
+                await mum.rang.wait()
+        mum.hangs = False
+        with Store(tmp_path / "hearthbeat.db") as store:
+            async with at_work(Courier(StoredQueue(store), contacts, clock)):
+                shown = await mum.next_message()
+        assert shown.title == "Perhaps a repeat: Mum: irregular heartbeat"
+
+
+async def test_a_store_that_cannot_write_neither_silences_nor_repeats(
+    store: Store, clock: ManualClock, mum: VirtualPhone
+) -> None:
+    queue = StoredQueue(store)
+    put(store)
+    store._connection.execute("PRAGMA query_only = ON")
+    async with at_work(Courier(queue, [Contact("mum", mum.url)], clock)):
+        await mum.next_message()
+        for _ in range(100):
+            await clock.advance(60.0)
+        store._connection.execute("PRAGMA query_only = OFF")
+        await clock.advance(3600.0)
+        assert await queue.outcomes.get() == "n1 sent"
+    assert len(mum.shown) == 1
+    assert store.notifications.unsent_notifications() == 0
+
+
+async def test_a_contact_that_left_the_settings_holds_up_nobody(
+    store: Store, clock: ManualClock, mum: VirtualPhone
+) -> None:
+    queue = StoredQueue(store)
+    put(store, "n1", "former")
+    put(store, "n2", "mum")
+    async with at_work(Courier(queue, [Contact("mum", mum.url)], clock)):
+        outcomes = {await queue.outcomes.get(), await queue.outcomes.get()}
+    assert outcomes == {"n1 failed: its contact is no longer in the settings", "n2 sent"}
+
+
+async def test_progress_is_reported_while_nothing_is_due(store: Store, clock: ManualClock) -> None:
+    reports = 0
+
+    def report() -> None:
+        nonlocal reports
+        reports += 1
+
+    async with at_work(Courier(StoredQueue(store), [], clock, progress=report)):
+        await clock.advance(60.0)
+    assert reports >= 6
+
+
+@settings(max_examples=30, deadline=None)
+@given(refusals=st.lists(st.booleans(), max_size=20), seed=st.integers())
+async def test_whatever_the_channel_refuses_is_told_in_the_end_and_once(refusals: list[bool], seed: int) -> None:
+    """A channel that answers by a list, then takes everything: its answers come at once, so that many cases run."""
+    answers = iter(refusals)
+    told: list[Message] = []
+
+    async def send(contact: Contact, message: Message) -> Delivery:
+        if next(answers, False):
+            return Delivery(accepted=False, reason="not now")
+        told.append(message)
+        return Delivery(accepted=True)
+
+    clock = ManualClock(wall=FIVE_PAST_TWO)
+    with TemporaryDirectory() as folder, Store(Path(folder) / "hearthbeat.db") as store:
+        put(store, "n1")
+        put(store, "n2")
+        contacts = [Contact("mum", "unused")]
+        async with at_work(Courier(StoredQueue(store), contacts, clock, send=send, chance=random.Random(seed))):
+            await clock.advance(LONGEST_RETRY_S * (len(refusals) + 1))
+        assert store.notifications.unsent_notifications() == 0
+    assert len(told) == 2
+
+
+@given(attempts=st.integers(0, 10**9), seed=st.integers())
+def test_retries_are_soon_at_first_and_never_far_apart(attempts: int, seed: int) -> None:
+    delay = retry_delay(attempts, random.Random(seed))
+    assert FIRST_RETRY_S / 2 <= delay <= LONGEST_RETRY_S
+    if attempts == 0:
+        assert delay <= FIRST_RETRY_S
+    if attempts >= 6:
+        assert delay >= LONGEST_RETRY_S / 2

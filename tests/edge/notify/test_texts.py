@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.notify.texts import LATE_AFTER_S, alert_text, clock_time, told_at
+from edge.readings import Alert, AlertState, DueNotification, Explanation, Notification, Severity
+
+SUMMER = timezone(timedelta(hours=2))
+FIVE_PAST_TWO = datetime(2026, 5, 3, 14, 5, tzinfo=SUMMER).timestamp()
+
+RAISED = Alert(
+    id="a1",
+    person="parent",
+    kind="atrial_fibrillation",
+    severity=Severity.WARNING,
+    state=AlertState.RAISED,
+    since=FIVE_PAST_TWO,
+    opened_at=FIVE_PAST_TWO + 360.0,
+    cleared_at=None,
+    explanation=Explanation("The time between beats changes by 31 % from beat to beat; usually it is 4 %."),
+)
+CLEARED = replace(RAISED, state=AlertState.CLEARED, cleared_at=FIVE_PAST_TWO + 3600.0)
+
+
+def test_an_alert_says_who_what_why_since_when_and_what_to_do() -> None:
+    text = alert_text(RAISED, "Mum", SUMMER)
+    assert text.title == "Mum: irregular heartbeat"
+    assert "since 14:05" in text.body
+    assert RAISED.explanation.sentence in text.body
+    assert "ECG" in text.body
+    assert "112" in text.body
+    assert len(text.body) < 600, "a push service may cut a longer one"
+
+
+def test_an_end_says_when_it_began_and_ended() -> None:
+    text = alert_text(CLEARED, "Mum", SUMMER)
+    assert text.title == "Mum: heartbeat regular again"
+    assert "began at 14:05" in text.body
+    assert "ended at 15:05" in text.body
+
+
+def test_an_episode_over_midnight_says_the_date_on_which_it_began() -> None:
+    body = alert_text(replace(CLEARED, cleared_at=FIVE_PAST_TWO + 86_400.0), "Mum", SUMMER).body
+    assert "began at 14:05 on 3 May, ended at 14:05" in body
+
+
+def test_a_kind_without_words_of_its_own_is_told_all_the_same() -> None:
+    text = alert_text(replace(RAISED, kind="silent_wearable"), "Mum", SUMMER)
+    assert text.title == "Mum: silent wearable"
+    assert RAISED.explanation.sentence in text.body
+
+
+def test_an_end_without_a_time_is_refused() -> None:
+    with pytest.raises(ValueError, match="without a time"):
+        alert_text(replace(CLEARED, cleared_at=None), "Mum", SUMMER)
+
+
+def test_clock_time_follows_the_zone() -> None:
+    assert clock_time(FIVE_PAST_TWO, FIVE_PAST_TWO, UTC) == "12:05"
+
+
+@given(late_by=st.floats(-1e6, 1e6), repeated=st.booleans())
+def test_what_is_late_or_perhaps_repeated_says_so_first(late_by: float, repeated: bool) -> None:
+    told = Notification("n1", "a1", "phone", "Title", "Body.", Severity.WARNING, FIVE_PAST_TWO)
+    message = told_at(DueNotification(told, 0, repeated), FIVE_PAST_TWO + late_by, SUMMER)
+    assert message.title == ("Perhaps a repeat: Title" if repeated else "Title")
+    assert message.body.endswith("Body.")
+    really_late = FIVE_PAST_TWO + late_by - FIVE_PAST_TWO > LATE_AFTER_S
+    assert message.body.startswith("This happened at 14:05") == really_late
+    assert ("it reaches you late" in message.body) == really_late
