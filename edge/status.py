@@ -10,10 +10,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console
-from rich.table import Table
+from edge.bluetooth.link import LinkState
+from edge.clock import SystemClock
+from edge.pipeline import person_fields, wearables_of
+from edge.readings import Alert
+from edge.settings import PersonSettings, Settings
+from edge.store.store import Store
 
 SOCKET_NAME: Final = "status.sock"
+STORE_NAME: Final = "hearthbeat.db"
 # A daemon that answers nobody for this long is stuck; its watchdog acts at the same time.
 PATIENCE_S: Final = 5.0
 
@@ -58,36 +63,50 @@ def ask(folder: Path) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) else None
 
 
-def show(status: Snapshot, console: Console) -> None:
-    """Print a status for people."""
-    table = Table(title=f"Hearthbeat: {status['daemon']}")
-    for heading in ("person", "wearable", "link", "last reading", "battery", "last assessment", "open alerts"):
-        table.add_column(heading)
-    for person in status["people"]:
-        for number, wearable in enumerate(person["wearables"]):
-            table.add_row(
-                person["id"] if number == 0 else "",
-                wearable["name"] or wearable["address"],
-                wearable["link"],
-                _age(wearable["reading_age_s"]),
-                "unknown" if wearable["battery_percent"] is None else f"{wearable['battery_percent']:.0f} %",
-                _assessment(person["last_assessment"]) if number == 0 else "",
-                ", ".join(alert["kind"] for alert in person["open_alerts"]) if number == 0 else "",
-            )
-    console.print(table)
-    outbox, broker = status["outbox"], status["broker"]
-    console.print(f"outbox: {outbox['waiting']} waiting, {outbox['parked']} refused; broker: {broker['state']}")
-    for fault in status["faults"]:
-        console.print(f"fault: {fault}", style="bold red")
+def stored(settings: Settings) -> Snapshot:
+    """What can be told while no daemon runs: what was stored last. Raises StoreError."""
+    path = settings.home.state_directory / STORE_NAME
+    people = []
+    outbox, unsent = {"waiting": 0, "parked": 0, "dropped": 0}, 0
+    if path.exists():
+        with Store(path) as store:
+            people = [_stored_person(store, person) for person in settings.people]
+            outbox, unsent = outbox_fields(store), store.notifications.unsent_notifications()
+    else:
+        people = [person_fields(person, wearables_of(person).values(), None, [], 0.0) for person in settings.people]
+    return {
+        "daemon": "not running",
+        "people": people,
+        "outbox": outbox,
+        "notifications": {"waiting": unsent},
+        "broker": {"state": "not connected", "error": None},
+        "faults": ["the daemon does not run; start it with `systemctl start hearthbeat`"],
+    }
 
 
-def _age(seconds: float | None) -> str:
-    return "never" if seconds is None else f"{seconds:.0f} s ago"
+def stored_alerts(settings: Settings, limit: int = 100) -> list[Alert]:
+    """The newest alerts of a home, newest first. Raises StoreError."""
+    path = settings.home.state_directory / STORE_NAME
+    if not path.exists():
+        return []
+    with Store(path) as store:
+        return store.alerts.alerts(limit)
 
 
-def _assessment(assessment: Mapping[str, Any] | None) -> str:
-    if assessment is None:
-        return "none yet"
-    if assessment["score"] is None:
-        return f"{assessment['risk']}: not enough data ({assessment['reason']})"
-    return f"{assessment['risk']}: {assessment['score']:.2f}"
+def outbox_fields(store: Store) -> dict[str, int]:
+    """How many messages wait for the broker, were refused by it, or had to be dropped."""
+    return {
+        "waiting": store.outbox.outbox_depth(),
+        "parked": len(store.outbox.parked()),
+        "dropped": sum(loss.messages for loss in store.outbox.losses()),
+    }
+
+
+def _stored_person(store: Store, person: PersonSettings) -> Mapping[str, Any]:
+    wearables = wearables_of(person)
+    for address, wearable in wearables.items():
+        wearable.remember(store.signals.last_readings(person.id, address).values())
+        wearable.link = LinkState.LOST
+    latest = store.assessments.latest_assessment(person.id)
+    now = SystemClock().wall()
+    return person_fields(person, wearables.values(), latest, store.alerts.open_alerts(person.id), now)

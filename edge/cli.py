@@ -1,0 +1,274 @@
+"""The command line: `hearthbeat run|demo|assess|status|devices|models|alerts`.
+
+Exit codes: 0 done, 1 the run found a fault, 2 wrong use or bad input, with one line on stderr that says what, where and
+how to mend it. Every command imports only what it needs: `run` must have its first sample within two seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from edge.errors import HearthbeatError, WrongUseError
+from edge.settings import DEFAULT_SETTINGS_FILE, load_settings
+
+# A virtual strap sends a packet a second, and the virtual radio carries some thousands. Our choice, with room to spare.
+MOST_SPEED: Final = 1000.0
+
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction["_Parser"]  # noqa: SLF001 -- argparse has no public name for it
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise WrongUseError(message, where=self.prog, mend=f"see `{self.prog} --help`")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        given = _parser().parse_args(arguments)
+        return int(given.command(given))
+    except HearthbeatError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="hearthbeat", description="A health companion that lives at home. Not a medical device.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_demo(commands)
+    _add_assess(commands)
+    _add_status(commands)
+    _add_devices(commands)
+    _add_models(commands)
+    _add_alerts(commands)
+    return parser
+
+
+def _add_run(commands: Commands) -> None:
+    run = commands.add_parser("run", help="the daemon")
+    _add_config(run)
+    run.set_defaults(command=_run)
+
+
+def _add_demo(commands: Commands) -> None:
+    demo = commands.add_parser("demo", help="a virtual strap, the daemon, a phone and a broker, on this machine")
+    demo.add_argument("--record", type=Path, metavar="PATH", help="a WFDB record with beats, without its ending")
+    demo.add_argument("--speed", type=_speed, default=60.0, metavar="N", help="how many times as fast as life (60)")
+    demo.add_argument("--minutes", type=_positive, metavar="N", help="play only the first N minutes")
+    demo.add_argument("--until-alert", action="store_true", help="end at the first alert")
+    demo.set_defaults(command=_demo)
+
+
+def _add_assess(commands: Commands) -> None:
+    assess = commands.add_parser("assess", help="a recording through the production path")
+    assess.add_argument("--kind", required=True, choices=["rr_intervals"], help="what the recording holds")
+    assess.add_argument("--input", required=True, type=Path, metavar="FILE", help="CSV with a header")
+    assess.add_argument("--out", type=Path, metavar="FILE", help="JSON lines (standard output)")
+    assess.set_defaults(command=_assess)
+
+
+def _add_status(commands: Commands) -> None:
+    status = commands.add_parser("status", help="how every person, wearable and queue is doing")
+    _add_config(status)
+    _add_json(status)
+    status.set_defaults(command=_status)
+
+
+def _add_devices(commands: Commands) -> None:
+    devices = commands.add_parser("devices", help="wearables in range")
+    verbs = devices.add_subparsers(required=True, metavar="VERB")
+    scan = verbs.add_parser("scan", help="list the wearables that advertise a profile we know")
+    scan.add_argument("--seconds", type=_positive, default=10.0, metavar="S", help="how long to listen (10)")
+    _add_json(scan)
+    scan.set_defaults(command=_devices_scan)
+
+
+def _add_models(commands: Commands) -> None:
+    models = commands.add_parser("models", help="the risk models")
+    verbs = models.add_subparsers(required=True, metavar="VERB")
+    listing = verbs.add_parser("list", help="every model, checked against its manifest")
+    _add_json(listing)
+    listing.set_defaults(command=_models_list)
+    show = verbs.add_parser("show", help="a model's card")
+    show.add_argument("risk")
+    _add_json(show)
+    show.set_defaults(command=_models_show)
+
+
+def _add_alerts(commands: Commands) -> None:
+    alerts = commands.add_parser("alerts", help="what was said")
+    verbs = alerts.add_subparsers(required=True, metavar="VERB")
+    listing = verbs.add_parser("list", help="the newest alerts first")
+    _add_config(listing)
+    _add_json(listing)
+    listing.set_defaults(command=_alerts_list)
+
+
+def _speed(text: str) -> float:
+    value = _positive(text)
+    if value > MOST_SPEED:
+        message = f"at most {MOST_SPEED:g} times as fast as life"
+        raise argparse.ArgumentTypeError(message)
+    return value
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError as error:
+        message = f"{text!r} is no number"
+        raise argparse.ArgumentTypeError(message) from error
+    if not 0.0 < value < math.inf:
+        message = f"{text} is not above zero"
+        raise argparse.ArgumentTypeError(message)
+    return value
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, default=DEFAULT_SETTINGS_FILE, metavar="FILE", help="hearthbeat.toml")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
+def _run(given: argparse.Namespace) -> int:
+    from edge.daemon import run_daemon
+    from edge.logs import set_up_logs
+
+    settings = load_settings(given.config)
+    set_up_logs(settings.log)
+    run_daemon(settings)
+    return 0
+
+
+def _demo(given: argparse.Namespace) -> int:
+    try:
+        from edge.demo import Demo, play
+    except ImportError as error:
+        raise WrongUseError(
+            f"{error.name} is not installed", where="hearthbeat demo", mend="pip install 'hearthbeat[demo]'"
+        ) from error
+    minutes = None if given.minutes is None else float(given.minutes)
+    return play(Demo(given.record, speed=given.speed, minutes=minutes, until_alert=given.until_alert))
+
+
+def _assess(given: argparse.Namespace) -> int:
+    from edge.assess import assess_rr_intervals
+
+    assess_rr_intervals(given.input, given.out)
+    return 0
+
+
+def _status(given: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from edge import status
+
+    settings = load_settings(given.config)
+    answer = status.ask(settings.home.runtime()) or status.stored(settings)
+    if given.json:
+        print(json.dumps(answer))
+    else:
+        status.show(answer, Console())
+    return 0 if answer["daemon"] == "running" and not answer["faults"] else 1
+
+
+def _devices_scan(given: argparse.Namespace) -> int:
+    import asyncio
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from edge.bluetooth.radio import Radio
+    from edge.bluetooth.scanner import discover
+    from edge.wearables import PROFILES
+
+    known = {profile.service: profile.name for profile in PROFILES}
+    console = Console(stderr=given.json)
+    with console.status(f"listening for {given.seconds:g} s"):
+        sightings = asyncio.run(discover(Radio(), given.seconds))
+    found = [
+        {
+            "address": s.address,
+            "name": s.name,
+            "rssi_dbm": s.rssi,
+            "profiles": [known[u] for u in s.services if u in known],
+        }
+        for s in sightings
+    ]
+    found = [device for device in found if device["profiles"]]
+    if given.json:
+        print(json.dumps(found))
+        return 0
+    table = Table("address", "name", "signal", "profiles")
+    for device in found:
+        table.add_row(device["address"], device["name"], f"{device['rssi_dbm']} dBm", ", ".join(device["profiles"]))
+    console.print(table if found else "no wearable advertises: put the strap on, with its electrodes wet")
+    return 0
+
+
+def _models_list(given: argparse.Namespace) -> int:
+    from edge.risks.catalogue import load_models
+
+    listed = [
+        {
+            "risk": risk.value,
+            "version": model.version,
+            "sha256": model.manifest.sha256,
+            "beats": model.beats,
+            "policy": model.policy.model_dump(),
+            "metrics": model.manifest.metrics,
+        }
+        for risk, model in load_models().items()
+    ]
+    if given.json:
+        print(json.dumps(listed))
+    else:
+        for model in listed:
+            print(f"{model['risk']} {model['version']} (sha256 {str(model['sha256'])[:12]}…) is whole and opens")
+    return 0
+
+
+def _models_show(given: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from edge.risks.catalogue import card_of
+    from edge.risks.manifest import read_manifest
+
+    card = card_of(given.risk)
+    if given.json:
+        print(read_manifest(card.parent).model_dump_json())
+    else:
+        Console().print(Markdown(card.read_text(encoding="utf-8")))
+    return 0
+
+
+def _alerts_list(given: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from edge import status
+    from edge.pipeline import alert_fields
+
+    alerts = status.stored_alerts(load_settings(given.config))
+    if given.json:
+        print(json.dumps([alert_fields(alert) for alert in alerts]))
+        return 0
+    for alert in alerts:
+        opened = datetime.fromtimestamp(alert.opened_at, UTC).astimezone()
+        print(f"{opened:%Y-%m-%d %H:%M}  {alert.person}  {alert.kind}  {alert.state}  {alert.explanation.sentence}")
+    return 0

@@ -1,0 +1,349 @@
+"""The daemon: where the rooms are put together, started, watched and stopped.
+
+scanner ─▶ link per wearable ─▶ pipeline per person ─▶ recorder ─▶ store
+                                      │                    ├─▶ courier ─▶ phones
+                                      └─ alert ────────────┴─▶ publisher ─▶ broker
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from cloud_sync.publisher import Publisher
+
+from cloud_sync import messages
+from edge import status
+from edge.bluetooth.link import SILENCE_LIMIT_S, Link
+from edge.bluetooth.radio import Radio
+from edge.bluetooth.scanner import Scanner
+from edge.clock import Clock, SystemClock, is_set
+from edge.errors import ModelError, StoreError
+from edge.maintenance import Maintenance, nightly
+from edge.notify.courier import Courier
+from edge.notify.phone import Contact
+from edge.notify.texts import alert_text
+from edge.pipeline import Pipeline, RiskWatch, stored_windows, watch_risk
+from edge.readings import Alert, Channel, Notification, OutboxMessage, Window
+from edge.recorder import Recorder
+from edge.risks.catalogue import model_folders
+from edge.risks.model import RiskModel
+from edge.settings import PersonSettings, Settings, contact_url
+from edge.signals.summary import summarise_minute
+from edge.store.minutes import DirtyMinute
+from edge.store.store import Store
+from edge.supervision import Progress, ServiceManager, watch, watchdog_period
+from edge.wearables import PROFILES
+
+# Bounds on how long the parts may be without progress before the watchdog stops being fed, in seconds; each is several
+# times what the part needs when all is well. Our choice.
+RECORDER_LIMIT_S: Final = 60.0
+COURIER_LIMIT_S: Final = 60.0
+PIPELINE_LIMIT_S: Final = 120.0
+# How often the people's silence is looked at, and the publisher's health.
+ROUND_S: Final = 30.0
+RETRY_OPEN_S: Final = 10.0
+_NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:hearthbeat:notification")
+
+_log = structlog.get_logger("daemon")
+
+
+class Daemon:
+    """One home. `run` lasts until `stop` is called; nothing but wrong settings keeps it from starting.
+
+    `clock`, `radio`, `manager` and `chance` are the outer world: the machine's own unless something else is given;
+    `silence_limit_s` is each Link's.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        radio: Radio | None = None,
+        manager: ServiceManager | None = None,
+        chance: random.Random | None = None,
+        silence_limit_s: float = SILENCE_LIMIT_S,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self._radio = radio or Radio(adapter=settings.home.adapter)
+        self._manager = manager or ServiceManager()
+        self._chance = chance or random.Random()  # noqa: S311 -- jitter is no secret
+        self._contacts = [Contact(contact.id, contact_url(contact)) for contact in settings.contacts]
+        self._inference = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inference")
+        self._silence_limit_s = silence_limit_s
+        self._stopping = asyncio.Event()
+        self.progress = Progress(self.clock)
+        self.pipelines: list[Pipeline] = []
+        self.faults: list[str] = []
+        self.started = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask `run` to end: links are closed, what waits is committed and sent."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Run the home until `stop`."""
+        await self._until_clock_is_set()
+        models = self._load_models()
+        async with AsyncExitStack() as stack:
+            store = await self._open_store()
+            stack.callback(store.close)
+            stack.callback(self._inference.shutdown)
+            self._publisher = self._start_publisher(store.path)
+            self._recorder = self._make_recorder(store)
+            self._store = store
+            self._courier = Courier(
+                self._recorder,
+                self._contacts,
+                self.clock,
+                chance=self._chance,
+                progress=self.progress.register("courier", COURIER_LIMIT_S),
+            )
+            self.pipelines = [await self._pipeline(person, models) for person in self.settings.people]
+            await self._live(stack)
+
+    async def _live(self, stack: AsyncExitStack) -> None:
+        maintenance = Maintenance(self._store, self._recorder, self.clock, self.settings.store.keep_days)
+        scheduler = nightly(maintenance.run)
+        runtime = self.settings.home.runtime()
+        runtime.mkdir(parents=True, exist_ok=True)
+        await stack.enter_async_context(status.serving(runtime, self.snapshot))
+        async with asyncio.TaskGroup() as group:
+            scanner = Scanner(self._radio, self.clock, self._chance)
+            listening = [group.create_task(scanner.run(), name="scanner")]
+            listening += [group.create_task(link.run(), name="link") for link in self._links(scanner)]
+            working = [group.create_task(pipeline.run(), name="pipeline") for pipeline in self.pipelines]
+            working += [
+                group.create_task(self._recorder.run(), name="recorder"),
+                group.create_task(self._courier.run(), name="courier"),
+                group.create_task(self._rounds(), name="rounds"),
+            ]
+            period = watchdog_period()
+            if period is not None:
+                working.append(group.create_task(watch(self.progress, self._manager, period, SystemClock())))
+            scheduler.start()
+            self._manager.ready()
+            self.started.set()
+            _log.info("started", people=len(self.pipelines), version=messages.VERSION)
+            await self._stopping.wait()
+            self._manager.stopping()
+            scheduler.shutdown(wait=False)
+            await _end(listening)
+            await self.settled()
+            await _end(working)
+        await self._recorder.close()
+        if self._publisher is not None:
+            await asyncio.to_thread(self._publisher.stop)
+        _log.info("stopped")
+
+    async def settled(self) -> None:
+        """Wait until every Window that the links have brought is assessed."""
+        for pipeline in self.pipelines:
+            await pipeline.settled()
+
+    async def _until_clock_is_set(self) -> None:
+        told = False
+        while not is_set(self.clock):
+            if not told:
+                told = True
+                self._manager.status("waiting for the clock to be set")
+                _log.warning("the clock is not set; nothing is stamped until it is", mend="check the network, or NTP")
+            await self.clock.sleep(1.0)
+
+    def _load_models(self) -> list[RiskModel]:
+        """The models that can be trusted; a damaged one is a fault, not an end."""
+        models = []
+        for folder in model_folders(self.settings.home.models_directory):
+            try:
+                models.append(RiskModel.load(folder))
+            except ModelError as error:
+                self.faults.append(str(error))
+                _log.error("a risk is not watched", error=str(error))
+        return models
+
+    async def _open_store(self) -> Store:
+        """Open the store, trying again for as long as the disk refuses."""
+        folder = self.settings.home.state_directory
+        told = ""
+        while True:
+            try:
+                return await asyncio.to_thread(open_store, folder, self.settings)
+            except StoreError as error:
+                if str(error) != told:
+                    told = str(error)
+                    self._manager.status(told)
+                    _log.error("the store cannot be opened", error=told)
+            await self.clock.sleep(RETRY_OPEN_S)
+
+    def _start_publisher(self, path: Path) -> Publisher | None:
+        if self.settings.broker is None:
+            return None
+        publisher = Publisher(broker_of(self.settings.broker), path, self.settings.home.id)
+        publisher.start()
+        return publisher
+
+    def _make_recorder(self, store: Store) -> Recorder:
+        def tell_minute(dirty: DirtyMinute) -> OutboxMessage:
+            summaries = {}
+            for channel in Channel:
+                series = store.signals.series(dirty.person, channel, dirty.start, dirty.end)
+                summary = summarise_minute(channel, series.values, series.quality)
+                if summary is not None:
+                    summaries[channel] = summary
+            return messages.minute_summary(self.settings.home.id, dirty, summaries)
+
+        return Recorder(
+            store,
+            clock=self.clock,
+            interval_s=self.settings.store.commit_interval_s,
+            tell_minute=tell_minute if self._publisher is not None else None,
+            committed=self._committed,
+            progress=self.progress.register("recorder", RECORDER_LIMIT_S),
+        )
+
+    def _committed(self) -> None:
+        self._courier.wake()
+        if self._publisher is not None:
+            self._publisher.wake()
+
+    async def _pipeline(self, person: PersonSettings, models: list[RiskModel]) -> Pipeline:
+        watches = [await self._watch(person.id, model) for model in models]
+
+        async def say(alert: Alert) -> None:
+            await self._say(person, alert)
+
+        pipeline = Pipeline(
+            person, watches, clock=self.clock, inference=self._inference, keep=self._recorder.keep, say=say
+        )
+        for watch_ in watches:
+            pipeline.resume(watch_, await self._stored_windows(watch_))
+        for wearable in pipeline.wearables.values():
+            last = await self._recorder.call(self._store.signals.last_readings, person.id, wearable.source.device)
+            wearable.remember(last.values())
+        return pipeline
+
+    async def _watch(self, person: str, model: RiskModel) -> RiskWatch:
+        """One risk of one person, going on where the daemon stopped before."""
+        call, store = self._recorder.call, self._store
+        past = await call(store.assessments.recent_assessments, person, model.manifest.risk, model.policy.n)
+        opened = [a for a in await call(store.alerts.open_alerts, person) if a.kind == model.manifest.risk]
+        return watch_risk(person, model, past=past, open_alert=opened[0] if opened else None)
+
+    async def _stored_windows(self, watch_: RiskWatch) -> list[Window]:
+        """What was stored since the last stored Assessment's Window began, or lately where there is none."""
+        now = self.clock.wall()
+        since = now - watch_.model.policy.maximum_span_s if watch_.last is None else watch_.last.start
+        series = await self._recorder.call(
+            self._store.signals.series, watch_.windows.person, Channel.RR_INTERVAL, since, now
+        )
+        return stored_windows(watch_, series.times, series.values, series.quality)
+
+    def _links(self, scanner: Scanner) -> list[Link]:
+        return [
+            Link(
+                address,
+                PROFILES,
+                scanner,
+                self._radio,
+                self.clock,
+                on_packet=pipeline.receive,
+                on_state=partial(pipeline.link_changed, address),
+                chance=self._chance,
+                silence_limit_s=self._silence_limit_s,
+            )
+            for pipeline in self.pipelines
+            for address in pipeline.wearables
+        ]
+
+    async def _say(self, person: PersonSettings, alert: Alert) -> None:
+        """Commit an alert with its notifications and its message, all or none."""
+        text = alert_text(alert, person.name or person.id)
+        notifications = [
+            Notification(
+                id=str(uuid.uuid5(_NAMESPACE, f"{alert.id}/{alert.state}/{contact}")),
+                alert_id=alert.id,
+                contact=contact,
+                title=text.title,
+                body=text.body,
+                severity=alert.severity,
+                created=alert.opened_at if alert.cleared_at is None else alert.cleared_at,
+            )
+            for contact in person.contacts
+        ]
+        told = [] if self._publisher is None else [messages.alert(self.settings.home.id, alert)]
+        await self._recorder.say(alert, notifications, told)
+
+    async def _rounds(self) -> None:
+        """Look after what nobody else does: people from whom nothing comes, and a publisher that has died."""
+        report = self.progress.register("rounds", PIPELINE_LIMIT_S)
+        while True:
+            await self.clock.sleep(ROUND_S)
+            for pipeline in self.pipelines:
+                pipeline.notice_silence()
+            if self._publisher is not None and not self._publisher.is_alive():
+                _log.error("the publisher died and is started anew")
+                self._publisher = self._start_publisher(self._store.path)
+            report()
+
+    async def snapshot(self) -> status.Snapshot:
+        """What `hearthbeat status` tells; ages in seconds."""
+        store, call, now = self._store, self._recorder.call, self.clock.wall()
+        people = []
+        for pipeline in self.pipelines:
+            alerts = await call(store.alerts.open_alerts, pipeline.person.id)
+            latest = await call(store.assessments.latest_assessment, pipeline.person.id)
+            people.append(pipeline.snapshot(now, latest, alerts))
+        return {
+            "daemon": "running",
+            "people": people,
+            "outbox": await call(status.outbox_fields, store),
+            "notifications": {"waiting": await call(store.notifications.unsent_notifications)},
+            "broker": self._broker_snapshot(),
+            "faults": [*self.faults, *([self._recorder.fault] if self._recorder.fault else [])],
+        }
+
+    def _broker_snapshot(self) -> Mapping[str, Any]:
+        if self._publisher is None:
+            return {"state": "not configured", "error": None}
+        state = self._publisher.state()
+        return {"state": "connected" if state.connected else "not connected", "error": state.error}
+
+
+def open_store(folder: Path, settings: Settings) -> Store:
+    """Open the store of a home; raises StoreError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        mend = "create it and let this user write there"
+        raise StoreError(error.strerror or str(error), where=str(folder), mend=mend) from error
+    budget = settings.broker.outbox_budget_mb * 1024 * 1024 if settings.broker is not None else 0
+    return Store(folder / status.STORE_NAME, budget)
+
+
+def run_daemon(settings: Settings) -> None:
+    """Run the daemon until SIGTERM or SIGINT."""
+
+    async def live() -> None:
+        daemon = Daemon(settings)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, daemon.stop)
+        await daemon.run()
+
+    asyncio.run(live())
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

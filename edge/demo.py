@@ -1,0 +1,239 @@
+"""`hearthbeat demo`: a virtual strap, the daemon itself, a phone and a broker, all on this machine.
+
+Nothing of the way is short-cut: the strap's packets cross a virtual radio into bleak, and the daemon is the one that
+`hearthbeat run` starts. Only the radio, the phone, the broker and the pace of time are stand-ins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from edge.bluetooth.link import SILENCE_LIMIT_S
+from edge.bluetooth.radio import Radio
+from edge.clock import AcceleratedClock
+from edge.daemon import Daemon
+from edge.demo_view import Scene, View, alert_of, broker_line, kind_of
+from edge.logs import set_up_logs
+from edge.readings import AlertState, Channel
+from edge.recorder import MINUTE_GRACE_S
+from edge.settings import LogSettings, Settings
+from edge.virtual.broker import Arrival, VirtualBroker
+from edge.virtual.phone import VirtualPhone
+from edge.virtual.radio import VirtualRadio
+from edge.virtual.recording import read_rr
+from edge.virtual.rhythm import story
+from edge.virtual.strap import VirtualStrap
+
+HOME: Final = "demo"
+PERSON: Final = "wearer"
+# Seed of the simulated story: every demo without a record shows the same heart.
+SEED: Final = 1
+# Real seconds between two looks at the daemon, and the most that the end may wait for what is still under way.
+LOOK_EVERY_S: Final = 0.1
+END_PATIENCE_S: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What to play: a WFDB record or the simulated story, `speed` times as fast as life, the first `minutes` of it."""
+
+    record: Path | None
+    speed: float
+    minutes: float | None = None
+    until_alert: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Heart:
+    title: str
+    rr_ms: Iterator[float]
+
+
+def play(demo: Demo) -> int:
+    """Run the demo to its end; 0, whether there was an alert or none.
+
+    Raises RecordingError for a record that cannot be read.
+    """
+    set_up_logs(LogSettings(level="error"))
+    return asyncio.run(_Performance(demo, _heart_of(demo)).run())
+
+
+class _Performance:
+    """One run of the demo."""
+
+    def __init__(self, demo: Demo, heart: _Heart) -> None:
+        self._demo = demo
+        self._heart = heart
+        self._clock = AcceleratedClock(demo.speed)
+        self._console = Console()
+        self._scene = Scene(heart.title, demo.speed, started=self._clock.wall(), now=self._clock.wall())
+        self._view = View(self._console, self._scene)
+        self._said: list[AlertState] = []
+        self._link = ""
+        self._last_end: float | None = None
+
+    async def run(self) -> int:
+        async with self._stage() as (daemon, strap, phone):
+            with self._view:
+                await self._until_subscribed(strap)
+                playing = asyncio.create_task(strap.play(self._heart.rr_ms))
+                while not playing.done() and not self._seen_enough(phone):
+                    await self._look(daemon, phone)
+                await self._end(daemon, phone, playing)
+        self._summarise(strap)
+        return 0
+
+    @asynccontextmanager
+    async def _stage(self) -> AsyncIterator[tuple[Daemon, VirtualStrap, VirtualPhone]]:
+        broker = VirtualBroker(self._arrived)
+        await broker.start()
+        try:
+            with tempfile.TemporaryDirectory(prefix="hearthbeat-demo-") as folder:
+                async with VirtualPhone() as phone, VirtualRadio() as radio, asyncio.TaskGroup() as group:
+                    strap = VirtualStrap(radio, self._clock)
+                    await strap.start()
+                    daemon = self._daemon(Path(folder), strap, phone, radio, broker)
+                    running = group.create_task(daemon.run())
+                    yield daemon, strap, phone
+                    daemon.stop()
+                    await running
+        finally:
+            await broker.stop()
+
+    def _daemon(
+        self, folder: Path, strap: VirtualStrap, phone: VirtualPhone, radio: VirtualRadio, broker: VirtualBroker
+    ) -> Daemon:
+        settings = Settings.model_validate(
+            {
+                "home": {"id": HOME, "state_directory": folder},
+                "people": [
+                    {
+                        "id": PERSON,
+                        "name": "Wearer",
+                        "contacts": ["phone"],
+                        "wearables": [{"address": strap.address, "name": strap.name}],
+                    }
+                ],
+                "contacts": [{"id": "phone", "url": phone.url}],
+                "broker": {"host": broker.host, "port": broker.port, "protocol": "3.1.1", "tls": False},
+            }
+        )
+        return Daemon(
+            settings,
+            clock=self._clock,
+            radio=Radio(scanner_backend=radio.scanner_backend, client_backend=radio.client_backend),
+            # A stall of this process is many seconds of a life that runs faster: it is no silence of the strap.
+            silence_limit_s=SILENCE_LIMIT_S * self._demo.speed,
+        )
+
+    async def _until_subscribed(self, strap: VirtualStrap) -> None:
+        self._view.event(f"the strap advertises as {strap.name!r} ({strap.address})")
+        await strap.subscribed.wait()
+        self._scene.started = self._clock.wall()
+
+    async def _look(self, daemon: Daemon, phone: VirtualPhone) -> None:
+        """Take one look at the daemon, and tell what is new."""
+        scene = self._scene
+        scene.now = self._clock.wall()
+        scene.status = await daemon.snapshot()
+        person = scene.status["people"][0]
+        wearable = person["wearables"][0]
+        if wearable["link"] != self._link:
+            self._link = wearable["link"]
+            self._view.event(f"link: {self._link}")
+        if Channel.RR_INTERVAL in wearable["values"]:
+            scene.rr_ms.append(wearable["values"][Channel.RR_INTERVAL])
+        assessment = person["last_assessment"]
+        if assessment is not None and assessment["end"] != self._last_end:
+            self._last_end = assessment["end"]
+            self._tell_score(assessment["score"], assessment["reason"])
+        for shown in phone.shown[len(scene.phone) :]:
+            scene.phone.append((shown.title, shown.body))
+            self._view.event(f"phone: {shown.title}: {shown.body}")
+        await asyncio.sleep(LOOK_EVERY_S)
+
+    def _tell_score(self, score: float | None, reason: str | None) -> None:
+        if score is None:
+            self._view.event(f"not enough data: {reason}")
+            return
+        self._scene.scores.append(score)
+        self._view.event(f"model: AF score {score:.2f}")
+
+    def _arrived(self, arrival: Arrival) -> None:
+        kind = kind_of(arrival.topic)
+        self._scene.arrivals[kind] += 1
+        self._scene.newest.append(broker_line(arrival.topic, arrival.payload))
+        self._view.event(f"broker: {broker_line(arrival.topic, arrival.payload)}")
+        if kind == "alert":
+            self._said.append(AlertState(alert_of(arrival.payload)["state"]))
+
+    def _seen_enough(self, phone: VirtualPhone) -> bool:
+        return self._demo.until_alert and bool(phone.shown) and AlertState.RAISED in self._said
+
+    async def _end(self, daemon: Daemon, phone: VirtualPhone, playing: asyncio.Task[None]) -> None:
+        """Let what is under way arrive: the last closed minute, and all that waits for the phone and the broker."""
+        if playing.done():
+            await playing
+            patience = time.monotonic() + END_PATIENCE_S
+            closed = self._clock.wall() + MINUTE_GRACE_S + 2 * daemon.settings.store.commit_interval_s
+            while self._clock.wall() < closed and time.monotonic() < patience:
+                await self._look(daemon, phone)
+        else:
+            playing.cancel()
+        patience = time.monotonic() + END_PATIENCE_S
+        await self._look(daemon, phone)
+        while not self._all_arrived() and time.monotonic() < patience:
+            await self._look(daemon, phone)
+
+    def _all_arrived(self) -> bool:
+        status = self._scene.status
+        return status is not None and not status["outbox"]["waiting"] and not status["notifications"]["waiting"]
+
+    def _summarise(self, strap: VirtualStrap) -> None:
+        scene, tell = self._scene, self._console.print
+        beats = sum(len(packet.beats) for packet in strap.sent)
+        minutes = (scene.now - scene.started) / 60.0
+        tell()
+        tell(f"{scene.title}: {beats} beats in {minutes:.0f} minutes of its time, at {scene.speed:g} × life.")
+        raised = self._said.count(AlertState.RAISED)
+        if raised:
+            cleared = self._said.count(AlertState.CLEARED)
+            tell(f"{raised} AF alert{'s' * (raised != 1)} raised, {cleared} cleared; the phone showed:")
+            for title, body in scene.phone:
+                tell(f"  {title}: {body}", highlight=False)
+        else:
+            tell("no alert")
+        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(scene.arrivals.items()))
+        tell(f"The broker received {counts or 'nothing'}.")
+
+
+def _heart_of(demo: Demo) -> _Heart:
+    if demo.record is None:
+        chance = random.Random(SEED)  # noqa: S311 -- a story, no secret
+        return _Heart("Simulated heartbeats (of no real person)", _limited(story(chance), demo.minutes))
+    recording = read_rr(demo.record)
+    return _Heart(f"Recording {recording.name} (a real person)", _limited(iter(recording.rr_ms.tolist()), demo.minutes))
+
+
+def _limited(rr_ms: Iterator[float], minutes: float | None) -> Iterator[float]:
+    if minutes is None:
+        return rr_ms
+    elapsed = 0.0
+
+    def within(interval: float) -> bool:
+        nonlocal elapsed
+        elapsed += interval / 60_000.0
+        return elapsed <= minutes
+
+    return takewhile(within, rr_ms)

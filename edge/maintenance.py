@@ -1,0 +1,58 @@
+"""What has a time of day: each night old data are forgotten, the file is tidied and a backup is written."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from edge.clock import Clock
+from edge.errors import StoreError
+from edge.recorder import Recorder
+from edge.store.store import Store
+
+BACKUP_NAME: Final = "hearthbeat.backup.db"
+SECONDS_PER_DAY: Final = 86_400.0
+# 03:30 local time: most people sleep, and no daylight-saving change skips or repeats it in Europe or America, where the
+# clocks change between one and three o'clock.
+HOUR, MINUTE = 3, 30
+# A home that slept at that time catches up when it wakes within this many seconds, once however often it was missed.
+MISFIRE_GRACE_S: Final = 6 * 3600
+
+_log = structlog.get_logger("maintenance")
+
+
+def nightly(job: Callable[[], Awaitable[None]]) -> AsyncIOScheduler:
+    """A scheduler, not yet started, that awaits `job` every night."""
+    scheduler = AsyncIOScheduler(
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": MISFIRE_GRACE_S}
+    )
+    scheduler.add_job(job, "cron", hour=HOUR, minute=MINUTE, id="maintenance")
+    return scheduler
+
+
+class Maintenance:
+    """The nightly work on one store; `keep_days` is how long signals and assessments are kept."""
+
+    def __init__(self, store: Store, recorder: Recorder, clock: Clock, keep_days: int) -> None:
+        self._store = store
+        self._recorder = recorder
+        self._clock = clock
+        self._keep_days = keep_days
+        self.fault: str | None = None
+
+    async def run(self) -> None:
+        """Forget what is too old, tidy the file, check it and write a backup beside it."""
+        try:
+            await self._recorder.call(self._store.forget_before, self._clock.wall() - self._keep_days * SECONDS_PER_DAY)
+            await self._recorder.call(self._store.maintain)
+            await self._recorder.call(self._store.check)
+            await self._recorder.call(self._store.backup, self._store.path.with_name(BACKUP_NAME))
+        except StoreError as error:
+            self.fault = str(error)
+            _log.error("maintenance failed", error=self.fault)
+        else:
+            self.fault = None
+            _log.info("maintenance done", kept_days=self._keep_days)

@@ -1,0 +1,207 @@
+"""The daemon's way to the store: signals in group commits, an alert at once with all that tells of it.
+
+Signals wait at most `interval_s` for their commit: that, and the RrTimeline's HOLD_S, is the loss bound. While the disk
+refuses (full, gone), what could not be stored waits in memory, bounded, and notifications are handed out all the same:
+a full disk is no reason to leave a person untold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final, ParamSpec, TypeVar
+
+import structlog
+
+from edge.clock import Clock
+from edge.errors import StoreError
+from edge.readings import Alert, Assessment, DueNotification, Notification, OutboxMessage, Reading
+from edge.store.minutes import DirtyMinute
+from edge.store.store import Batch, Store
+
+# Readings that may wait while the disk refuses, about 20 MB: most of a waking day of one person. Our choice.
+MOST_WAITING: Final = 50_000
+# A minute is told this long after its end: packets may be held or late for seconds (see RrTimeline), and group commits
+# come every few. What comes still later is told as a further revision. Our choice.
+MINUTE_GRACE_S: Final = 20.0
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_log = structlog.get_logger("recorder")
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(slots=True)
+class _Waiting:
+    readings: list[Reading] = field(default_factory=list)
+    assessments: list[Assessment] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    notifications: list[Notification] = field(default_factory=list)
+    messages: list[OutboxMessage] = field(default_factory=list)
+
+    def batch(self) -> Batch:
+        return Batch(self.readings, self.assessments, self.alerts, self.notifications, self.messages)
+
+    def __bool__(self) -> bool:
+        return bool(self.readings or self.assessments or self.alerts or self.notifications or self.messages)
+
+    def put_before(self, later: _Waiting) -> _Waiting:
+        return _Waiting(
+            self.readings + later.readings,
+            self.assessments + later.assessments,
+            self.alerts + later.alerts,
+            self.notifications + later.notifications,
+            self.messages + later.messages,
+        )
+
+
+class Recorder:
+    """Everything that the daemon stores goes through here, in one worker thread of its own.
+
+    `tell_minute` makes the message of a closed minute and runs in that thread; None when there is nobody to tell.
+    `committed` is called after each commit that holds notifications or messages.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Clock,
+        interval_s: float,
+        tell_minute: Callable[[DirtyMinute], OutboxMessage] | None = None,
+        committed: Callable[[], None] = _nothing,
+        progress: Callable[[], None] = _nothing,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._interval_s = interval_s
+        self._tell_minute = tell_minute
+        self._committed = committed
+        self._progress = progress
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._waiting = _Waiting()
+        self._writing = asyncio.Lock()
+        self._retry_at: dict[str, float] = {}
+        self.dropped_readings = 0
+        self.fault: str | None = None
+
+    async def call(self, function: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
+        """Run a method of the store in its thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._worker, lambda: function(*arguments, **named))
+
+    def keep(self, readings: Iterable[Reading], assessments: Iterable[Assessment]) -> None:
+        """Take Readings and Assessments for the next group commit."""
+        self._waiting.readings.extend(readings)
+        self._waiting.assessments.extend(assessments)
+        excess = len(self._waiting.readings) - MOST_WAITING
+        if excess > 0:
+            del self._waiting.readings[:excess]
+            self.dropped_readings += excess
+
+    async def say(self, alert: Alert, notifications: Sequence[Notification], messages: Sequence[OutboxMessage]) -> None:
+        """Commit an alert's transition with all that tells of it, and all that led to it, at once."""
+        self._waiting.alerts.append(alert)
+        self._waiting.notifications.extend(notifications)
+        self._waiting.messages.extend(messages)
+        await self.commit()
+
+    async def run(self) -> None:
+        """Commit every `interval_s` and tell the minutes that have closed, until cancelled."""
+        while True:
+            await self._clock.sleep(self._interval_s)
+            await self.commit()
+            await self.tell_minutes(self._clock.wall() - MINUTE_GRACE_S)
+            self._progress()
+
+    async def commit(self) -> None:
+        """Store all that waits; what the disk refuses goes on waiting."""
+        async with self._writing:
+            waiting, self._waiting = self._waiting, _Waiting()
+            if not waiting:
+                return
+            try:
+                # If this is cancelled, the thread still finishes the commit: nothing is put back then.
+                await self.call(self._store.commit, waiting.batch())
+            except StoreError as error:
+                self._waiting = waiting.put_before(self._waiting)
+                self._complain(error)
+            else:
+                self._recovered()
+            if waiting.notifications or waiting.messages:
+                self._committed()
+
+    async def tell_minutes(self, before: float) -> None:
+        """Put the summaries of all minutes that ended before `before` (seconds since 1970 UTC) into the outbox."""
+        if self._tell_minute is None:
+            return
+        try:
+            told = await self.call(self._summarise, self._tell_minute, before)
+        except StoreError as error:
+            self._complain(error)
+            return
+        if told:
+            self._committed()
+
+    async def close(self) -> None:
+        """Commit what waits and end the thread."""
+        await self.commit()
+        await asyncio.to_thread(self._worker.shutdown)
+
+    async def due_notifications(self, now: float) -> list[DueNotification]:
+        """See NotificationQueue; what the disk has refused so far is among them."""
+        unstored = [
+            DueNotification(notification, attempts=0, perhaps_repeated=False)
+            for notification in self._waiting.notifications
+            if self._retry_at.get(notification.id, now) <= now
+        ]
+        try:
+            return unstored + await self.call(self._store.notifications.due_notifications, now)
+        except StoreError:
+            if unstored:
+                return unstored
+            raise
+
+    async def mark_sending(self, notification_id: str, now: float) -> None:
+        """See NotificationQueue."""
+        if not self._unstored(notification_id):
+            await self.call(self._store.notifications.mark_sending, notification_id, now)
+
+    async def mark_sent(self, notification_id: str, now: float) -> None:
+        """See NotificationQueue; one that was never stored need not be stored any more."""
+        if self._unstored(notification_id):
+            self._waiting.notifications = [n for n in self._waiting.notifications if n.id != notification_id]
+        else:
+            await self.call(self._store.notifications.mark_sent, notification_id, now)
+
+    async def mark_failed(self, notification_id: str, next_try: float, reason: str) -> None:
+        """See NotificationQueue."""
+        if self._unstored(notification_id):
+            self._retry_at[notification_id] = next_try
+        else:
+            await self.call(self._store.notifications.mark_failed, notification_id, next_try, reason)
+
+    def _unstored(self, notification_id: str) -> bool:
+        return any(notification.id == notification_id for notification in self._waiting.notifications)
+
+    def _summarise(self, tell: Callable[[DirtyMinute], OutboxMessage], before: float) -> int:
+        dirty = self._store.minutes.dirty_minutes(before)
+        if dirty:
+            self._store.minutes.commit_summaries([(minute, tell(minute)) for minute in dirty])
+        return len(dirty)
+
+    def _complain(self, error: StoreError) -> None:
+        if self.fault != str(error):
+            _log.error("nothing can be stored, it waits in memory", error=str(error))
+        self.fault = str(error)
+
+    def _recovered(self) -> None:
+        if self.fault is not None:
+            _log.info("stored again", dropped_readings=self.dropped_readings)
+        self.fault = None
+        self._retry_at.clear()

@@ -1,0 +1,44 @@
+"""`hearthbeat status` for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def show(status: Mapping[str, Any], console: Console) -> None:
+    """Print a status for people."""
+    table = Table(title=f"Hearthbeat: {status['daemon']}")
+    for heading in ("person", "wearable", "link", "last reading", "battery", "last assessment", "open alerts"):
+        table.add_column(heading)
+    for person in status["people"]:
+        for number, wearable in enumerate(person["wearables"]):
+            table.add_row(
+                person["id"] if number == 0 else "",
+                wearable["name"] or wearable["address"],
+                wearable["link"],
+                _age(wearable["reading_age_s"]),
+                "unknown" if wearable["battery_percent"] is None else f"{wearable['battery_percent']:.0f} %",
+                _assessment(person["last_assessment"]) if number == 0 else "",
+                ", ".join(alert["kind"] for alert in person["open_alerts"]) if number == 0 else "",
+            )
+    console.print(table)
+    outbox, broker = status["outbox"], status["broker"]
+    console.print(f"outbox: {outbox['waiting']} waiting, {outbox['parked']} refused; broker: {broker['state']}")
+    for fault in status["faults"]:
+        console.print(f"fault: {fault}", style="bold red")
+
+
+def _age(seconds: float | None) -> str:
+    return "never" if seconds is None else f"{seconds:.0f} s ago"
+
+
+def _assessment(assessment: Mapping[str, Any] | None) -> str:
+    if assessment is None:
+        return "none yet"
+    if assessment["score"] is None:
+        return f"{assessment['risk']}: not enough data ({assessment['reason']})"
+    return f"{assessment['risk']}: {assessment['score']:.2f}"
