@@ -1,1 +1,1 @@
-"""SQLite: readings in compressed blocks, assessments, alerts, notifications and the outbox."""
+"""What Hearthbeat keeps: signals, assessments, alerts, notifications and the outbox, in one SQLite file."""

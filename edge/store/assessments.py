@@ -1,0 +1,98 @@
+"""What the models thought: one row per Assessment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from edge.readings import Assessment, Explanation, Risk
+from edge.store.connection import Connection
+
+_RECENT: Final = (
+    "SELECT p.name, r.name, a.start, a.end, a.score, a.reason, m.name, a.coverage, a.explanation FROM assessments a "
+    "JOIN names p ON p.id = a.person JOIN names r ON r.id = a.risk JOIN names m ON m.id = a.model "
+    "WHERE a.person = (SELECT id FROM names WHERE name = ?) AND a.risk = (SELECT id FROM names WHERE name = ?) "
+    "ORDER BY a.end DESC LIMIT ?"
+)
+
+
+def write_explanation(explanation: Explanation) -> str:
+    """An Explanation as JSON."""
+    return json.dumps({"sentence": explanation.sentence, "numbers": dict(explanation.numbers)}, ensure_ascii=False)
+
+
+def read_explanation(text: str) -> Explanation:
+    """What write_explanation has written."""
+    return Explanation(**json.loads(text))
+
+
+def name_ids(connection: Connection, names: Iterable[str]) -> dict[str, int]:
+    """The number under which each of `names` is kept, inside the caller's transaction."""
+    ids = {}
+    for name in set(names):
+        connection.execute("INSERT OR IGNORE INTO names (name) VALUES (?)", (name,))
+        row = connection.row("SELECT id FROM names WHERE name = ?", (name,))
+        assert row is not None  # noqa: S101 -- it was put there a line above
+        ids[name] = row[0]
+    return ids
+
+
+class Assessments:
+    """The table `assessments`: one per person, risk and end of window, so that a repeat replaces itself."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, assessments: Sequence[Assessment]) -> None:
+        """Store `assessments`, inside the caller's transaction."""
+        names = (name for item in assessments for name in (item.person, item.risk, item.model))
+        ids = name_ids(self._connection, names)
+        self._connection.execute_many(
+            "INSERT OR REPLACE INTO assessments "
+            "(person, risk, end, start, score, reason, model, coverage, explanation) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    ids[item.person],
+                    ids[item.risk],
+                    item.end,
+                    item.start,
+                    item.score,
+                    item.reason,
+                    ids[item.model],
+                    item.coverage,
+                    None if item.explanation is None else write_explanation(item.explanation),
+                )
+                for item in assessments
+            ),
+        )
+
+    def recent_assessments(self, person: str, risk: Risk, limit: int) -> list[Assessment]:
+        """The newest `limit` assessments of one risk, newest first."""
+        rows = self._connection.rows(_RECENT, (person, risk, limit))
+        return [_assessment(row) for row in rows]
+
+    def latest_assessment(self, person: str) -> Assessment | None:
+        """The newest assessment of any risk, None when there was none yet."""
+        newest = [item for risk in Risk for item in self.recent_assessments(person, risk, 1)]
+        return max(newest, key=lambda item: item.end, default=None)
+
+    def forget_before(self, time: float) -> None:
+        """Drop the assessments that end before `time`, inside the caller's transaction."""
+        self._connection.execute("DELETE FROM assessments WHERE end < ?", (time,))
+
+
+def _assessment(row: tuple[Any, ...]) -> Assessment:
+    person, risk, start, end, score, reason, model, coverage, explanation = row
+    return Assessment(
+        person,
+        Risk(risk),
+        start,
+        end,
+        score,
+        reason,
+        model,
+        coverage,
+        None if explanation is None else read_explanation(explanation),
+    )

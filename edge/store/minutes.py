@@ -1,0 +1,97 @@
+"""Which minutes wait for their summary, and how often each was told.
+
+Every commit marks the minutes that its samples fall into. A summary takes the mark away only if no sample came in
+between; a late sample marks a told minute again, and its next summary is a further revision. Thus no minute is
+forgotten whenever the process dies, and none is told twice alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from edge.readings import OutboxMessage
+from edge.store.assessments import name_ids
+from edge.store.connection import Connection
+from edge.store.outbox import Outbox
+from edge.store.signals import SECONDS_PER_MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class DirtyMinute:
+    """A minute of one person whose samples no summary has told yet.
+
+    It holds the samples with start < time <= start + 60 s; `minute` counts from 1970 UTC. `revision` is higher than
+    that of every summary of this minute so far: 1 for a minute in its turn, 2 and on for one that comes late or again.
+    `touches` is how many commits have brought samples since the last summary.
+    """
+
+    person: str
+    minute: int
+    revision: int
+    touches: int
+
+    @property
+    def start(self) -> float:
+        """Seconds since 1970 UTC."""
+        return float(self.minute * SECONDS_PER_MINUTE)
+
+    @property
+    def end(self) -> float:
+        """Seconds since 1970 UTC."""
+        return self.start + SECONDS_PER_MINUTE
+
+
+class Minutes:
+    """The tables `dirty_minutes`, `summarised` and `revisions`."""
+
+    def __init__(self, connection: Connection, outbox: Outbox) -> None:
+        self._connection = connection
+        self._outbox = outbox
+
+    def mark(self, touched: Iterable[tuple[str, int]]) -> None:
+        """Mark (person, minute) pairs, inside the caller's transaction."""
+        pairs = list(touched)
+        ids = name_ids(self._connection, (person for person, _ in pairs))
+        self._connection.execute_many(
+            "INSERT INTO dirty_minutes VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET touches = touches + 1",
+            ((ids[person], minute) for person, minute in pairs),
+        )
+
+    def dirty_minutes(self, before: float, limit: int = 1440) -> list[DirtyMinute]:
+        """The oldest `limit` marked minutes that end no later than `before` (seconds since 1970 UTC)."""
+        rows = self._connection.rows(
+            "SELECT n.name, d.minute, coalesce(r.revision, d.minute <= s.minute, 0) + 1, d.touches "
+            "FROM dirty_minutes d JOIN names n ON n.id = d.person LEFT JOIN summarised s ON s.person = d.person "
+            "LEFT JOIN revisions r ON r.person = d.person AND r.minute = d.minute "
+            "WHERE (d.minute + 1) * ? <= ? ORDER BY d.minute, n.name LIMIT ?",
+            (SECONDS_PER_MINUTE, before, limit),
+        )
+        return [DirtyMinute(*row) for row in rows]
+
+    def commit_summaries(self, summaries: Sequence[tuple[DirtyMinute, OutboxMessage]]) -> None:
+        """Put summaries into the outbox, note their revisions and take the marks away, in one transaction."""
+        with self._connection.transaction():
+            ids = name_ids(self._connection, (dirty.person for dirty, _ in summaries))
+            for dirty, _ in summaries:
+                minute = (ids[dirty.person], dirty.minute)
+                self._connection.execute(
+                    "INSERT INTO summarised VALUES (?, ?) "
+                    "ON CONFLICT DO UPDATE SET minute = max(minute, excluded.minute)",
+                    minute,
+                )
+                if dirty.revision > 1:
+                    self._connection.execute(
+                        "INSERT OR REPLACE INTO revisions VALUES (?, ?, ?)", (*minute, dirty.revision)
+                    )
+                self._connection.execute(
+                    "DELETE FROM dirty_minutes WHERE person = ? AND minute = ? AND touches = ?",
+                    (*minute, dirty.touches),
+                )
+            self._outbox.insert([message for _, message in summaries])
+
+    def forget_before(self, time: float) -> None:
+        """Drop what is known of minutes before `time`, inside the caller's transaction."""
+        minute = time // SECONDS_PER_MINUTE
+        self._connection.execute("DELETE FROM dirty_minutes WHERE minute < ?", (minute,))
+        self._connection.execute("DELETE FROM revisions WHERE minute < ?", (minute,))

@@ -1,0 +1,88 @@
+"""What the contacts are to be told, until it was sent.
+
+waiting --mark_sending--> sending --mark_sent--> sent
+   ^                         |
+   +------mark_failed--------+
+
+A row that is still `sending` although nobody sends it was cut off by a crash: it is due again, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from edge.readings import DueNotification, Notification, Severity
+from edge.store.connection import Connection
+
+# Nothing sends longer than this: a row that is `sending` since then was forgotten, even by a process that still lives.
+# Our choice, far above the minutes that a slow mail server may take.
+FORGOTTEN_AFTER_S: Final = 600.0
+
+
+class Notifications:
+    """The table `notifications`; one courier per process may take them out."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._sending: set[str] = set()
+
+    def insert(self, notifications: Sequence[Notification]) -> None:
+        """Store `notifications`, inside the caller's transaction; those that are there already stay as they are."""
+        self._connection.execute_many(
+            "INSERT OR IGNORE INTO notifications (id, alert_id, contact, title, body, severity, created, since) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            ((n.id, n.alert_id, n.contact, n.title, n.body, n.severity, n.created, n.created) for n in notifications),
+        )
+
+    def due_notifications(self, now: float) -> list[DueNotification]:
+        """Those whose next attempt has come, oldest first, and those that a crash has cut off."""
+        rows = self._connection.rows(
+            "SELECT id, alert_id, contact, title, body, severity, created, attempts, perhaps_repeated, state, since "
+            "FROM notifications WHERE state = 'sending' OR (state = 'waiting' AND since <= ?) ORDER BY created, id",
+            (now,),
+        )
+        due = []
+        for identifier, alert_id, contact, title, body, severity, created, attempts, repeated, state, since in rows:
+            cut_off = state == "sending"
+            if cut_off and identifier in self._sending and since > now - FORGOTTEN_AFTER_S:
+                continue
+            notification = Notification(identifier, alert_id, contact, title, body, Severity(severity), created)
+            due.append(DueNotification(notification, attempts, perhaps_repeated=bool(repeated) or cut_off))
+        return due
+
+    def mark_sending(self, identifier: str, now: float) -> None:
+        """Note that an attempt begins; on disk before the attempt, so that a crash in it is seen."""
+        with self._connection.transaction(durable=True):
+            self._connection.execute(
+                "UPDATE notifications SET perhaps_repeated = max(perhaps_repeated, state = 'sending'), "
+                "state = 'sending', since = ?, attempts = attempts + 1 WHERE id = ?",
+                (now, identifier),
+            )
+        self._sending.add(identifier)
+
+    def mark_sent(self, identifier: str, now: float) -> None:
+        """Note that the channel has taken it."""
+        with self._connection.transaction(durable=True):
+            self._connection.execute(
+                "UPDATE notifications SET state = 'sent', since = ?, reason = NULL WHERE id = ?", (now, identifier)
+            )
+        self._sending.discard(identifier)
+
+    def mark_failed(self, identifier: str, next_try: float, reason: str) -> None:
+        """Note that the channel has refused it, and when to try again."""
+        with self._connection.transaction():
+            self._connection.execute(
+                "UPDATE notifications SET state = 'waiting', since = ?, reason = ? WHERE id = ?",
+                (next_try, reason, identifier),
+            )
+        self._sending.discard(identifier)
+
+    def unsent_notifications(self) -> int:
+        """How many are not sent yet."""
+        row = self._connection.row("SELECT count(*) FROM notifications WHERE state != 'sent'")
+        return 0 if row is None else int(row[0])
+
+    def forget_before(self, time: float) -> None:
+        """Drop those that were sent before `time`, inside the caller's transaction."""
+        self._connection.execute("DELETE FROM notifications WHERE state = 'sent' AND since < ?", (time,))

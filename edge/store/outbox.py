@@ -1,0 +1,125 @@
+"""The outbox: what must reach the broker waits here, on disk, until the broker has taken it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from edge.readings import OutboxMessage, Priority
+from edge.store.connection import Connection
+
+# The rank of each priority: the lowest leaves first, the highest is dropped first.
+_RANKS: Final = {priority: rank for rank, priority in enumerate(Priority)}
+_PRIORITIES: Final = tuple(Priority)
+# What a row costs beside its texts and payload: two index entries, record headers, numbers. Our estimate, rounded up.
+_ROW_OVERHEAD: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedMessage:
+    """A message that the broker refused for good, with the broker's reason."""
+
+    message: OutboxMessage
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Messages of one priority that had to go unsent: why, how many, and when the oldest and newest were created."""
+
+    priority: Priority
+    reason: str
+    messages: int
+    oldest: float
+    newest: float
+
+
+class Outbox:
+    """The tables `outbox` and `loss`; `budget` is what messages may take of the disk, bytes."""
+
+    def __init__(self, connection: Connection, budget: int) -> None:
+        self._connection = connection
+        self._budget = budget
+
+    def insert(self, messages: Sequence[OutboxMessage]) -> None:
+        """Store `messages`, inside the caller's transaction; those that are there already stay as they are."""
+        self._connection.execute_many(
+            "INSERT OR IGNORE INTO outbox (id, topic, payload, priority, created, bytes) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    message.id,
+                    message.topic,
+                    message.payload,
+                    _RANKS[message.priority],
+                    message.created,
+                    len(message.payload) + len(message.topic) + 2 * len(message.id) + _ROW_OVERHEAD,
+                )
+                for message in messages
+            ),
+        )
+        if messages:
+            self._keep_budget()
+
+    def next_messages(self, limit: int, exclude: Collection[str] = ()) -> list[OutboxMessage]:
+        """The next `limit` messages to send, most urgent first, then oldest first; those in `exclude` are left out."""
+        rows = self._connection.rows(
+            "SELECT id, topic, payload, priority, created FROM outbox WHERE (refusal IS NOT NULL) = 0 "
+            "ORDER BY priority, created, position LIMIT ?",
+            (limit + len(exclude),),
+        )
+        messages = [_message(*row) for row in rows if row[0] not in exclude]
+        return messages[:limit]
+
+    def delete_messages(self, ids: Collection[str]) -> None:
+        """Take out the messages that the broker has."""
+        with self._connection.transaction():
+            self._connection.execute_many("DELETE FROM outbox WHERE id = ?", ((identifier,) for identifier in ids))
+
+    def park_message(self, identifier: str, reason: str) -> None:
+        """Set aside a message that the broker refused for good: it is kept to be looked at, but sent no more."""
+        with self._connection.transaction():
+            self._connection.execute("UPDATE outbox SET refusal = ? WHERE id = ?", (reason, identifier))
+
+    def outbox_depth(self) -> int:
+        """How many messages wait to be sent."""
+        row = self._connection.row("SELECT count(*) FROM outbox WHERE (refusal IS NOT NULL) = 0")
+        return 0 if row is None else int(row[0])
+
+    def parked(self) -> list[RefusedMessage]:
+        """The messages set aside, newest first."""
+        rows = self._connection.rows(
+            "SELECT id, topic, payload, priority, created, refusal FROM outbox WHERE (refusal IS NOT NULL) = 1 "
+            "ORDER BY created DESC, position DESC"
+        )
+        return [RefusedMessage(_message(*row[:5]), row[5]) for row in rows]
+
+    def losses(self) -> list[Loss]:
+        """What had to go unsent since the store was made."""
+        rows = self._connection.rows(
+            "SELECT priority, reason, messages, oldest, newest FROM loss ORDER BY priority, reason"
+        )
+        return [Loss(_PRIORITIES[rank], *rest) for rank, *rest in rows]
+
+    def _keep_budget(self) -> None:
+        """Drop messages until the rest fits the budget: refused ones first, then the oldest of the least urgent."""
+        row = self._connection.row("SELECT sum(bytes) FROM outbox INDEXED BY outbox_in_order")
+        excess = 0 if row is None else (row[0] or 0) - self._budget
+        if excess <= 0:
+            return
+        dropped = self._connection.rows(
+            "DELETE FROM outbox WHERE position IN (SELECT position FROM (SELECT position, sum(bytes) OVER "
+            "(ORDER BY refusal IS NOT NULL DESC, priority DESC, created, position) - bytes AS freed FROM outbox) "
+            "WHERE freed < ?) "
+            "RETURNING priority, iif(refusal IS NULL, 'disk budget', 'refused by the broker'), created",
+            (excess,),
+        )
+        self._connection.execute_many(
+            "INSERT INTO loss VALUES (?, ?, 1, ?, ?) ON CONFLICT (priority, reason) DO UPDATE SET "
+            "messages = messages + 1, oldest = min(oldest, excluded.oldest), newest = max(newest, excluded.newest)",
+            ((rank, reason, created, created) for rank, reason, created in dropped),
+        )
+
+
+def _message(identifier: str, topic: str, payload: bytes, rank: int, created: float) -> OutboxMessage:
+    return OutboxMessage(identifier, topic, payload, _PRIORITIES[rank], created)

@@ -1,0 +1,106 @@
+"""The tables, as migrations: each is applied once, in one transaction with the record that it was.
+
+To change a table, add a migration below those that are there; never edit one that was released.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from sqlite_utils import Database, Migrations
+
+from edge.errors import StoreError
+from edge.store.connection import Connection, store_error
+
+MIGRATIONS: Final = Migrations("hearthbeat")
+
+# REAL times are seconds since 1970 UTC; `origin`, `first` and `last` are in their channel's ticks (see blocks.py).
+_FIRST_EDITION: Final = (
+    # One series is one channel of one wearable of one person: its newest sample, how many of its samples wait in
+    # `tail`, and how many make the next block.
+    """CREATE TABLE series (
+        id INTEGER PRIMARY KEY, person TEXT NOT NULL, device TEXT NOT NULL, channel TEXT NOT NULL,
+        last INTEGER NOT NULL, value INTEGER NOT NULL, quality INTEGER NOT NULL, received_at REAL NOT NULL,
+        waiting INTEGER NOT NULL, block INTEGER NOT NULL, UNIQUE (person, device, channel)) STRICT""",
+    # Samples in blocks, compressed by pcodec. A column is NULL where all its numbers are 0.
+    """CREATE TABLE blocks (
+        id INTEGER PRIMARY KEY, series INTEGER NOT NULL REFERENCES series, size INTEGER NOT NULL,
+        first INTEGER NOT NULL, last INTEGER NOT NULL, origin INTEGER NOT NULL,
+        times BLOB, samples BLOB, quality BLOB) STRICT""",
+    "CREATE INDEX blocks_by_time ON blocks (series, last)",
+    # The newest samples of a series, a row per commit, until there are enough for a block.
+    """CREATE TABLE tail (
+        series INTEGER NOT NULL REFERENCES series, position INTEGER NOT NULL, size INTEGER NOT NULL,
+        origin INTEGER NOT NULL, times BLOB, samples BLOB, quality BLOB,
+        PRIMARY KEY (series, position)) STRICT, WITHOUT ROWID""",
+    # Texts that very many rows repeat.
+    "CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT",
+    """CREATE TABLE assessments (
+        person INTEGER NOT NULL REFERENCES names, risk INTEGER NOT NULL REFERENCES names, end REAL NOT NULL,
+        start REAL NOT NULL, score REAL, reason TEXT, model INTEGER NOT NULL REFERENCES names, coverage REAL NOT NULL,
+        explanation TEXT, PRIMARY KEY (person, risk, end)) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE alerts (
+        id TEXT PRIMARY KEY, person TEXT NOT NULL, kind TEXT NOT NULL, severity TEXT NOT NULL, state TEXT NOT NULL,
+        since REAL NOT NULL, opened_at REAL NOT NULL, cleared_at REAL, explanation TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE notifications (
+        id TEXT PRIMARY KEY, alert_id TEXT NOT NULL, contact TEXT NOT NULL, title TEXT NOT NULL, body TEXT NOT NULL,
+        severity TEXT NOT NULL, created REAL NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', since REAL NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0, perhaps_repeated INTEGER NOT NULL DEFAULT 0, reason TEXT
+        ) STRICT, WITHOUT ROWID""",
+    # Minutes with samples that no summary has told yet; `touches` counts the commits that brought them.
+    """CREATE TABLE dirty_minutes (
+        person INTEGER NOT NULL REFERENCES names, minute INTEGER NOT NULL, touches INTEGER NOT NULL,
+        PRIMARY KEY (person, minute)) STRICT, WITHOUT ROWID""",
+    # The newest minute that was told, and the minutes that were told more than once.
+    "CREATE TABLE summarised (person INTEGER PRIMARY KEY REFERENCES names, minute INTEGER NOT NULL) STRICT",
+    """CREATE TABLE revisions (
+        person INTEGER NOT NULL REFERENCES names, minute INTEGER NOT NULL, revision INTEGER NOT NULL,
+        PRIMARY KEY (person, minute)) STRICT, WITHOUT ROWID""",
+    # `refusal` is the broker's reason where it has refused a message for good.
+    """CREATE TABLE outbox (
+        position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, topic TEXT NOT NULL, payload BLOB NOT NULL,
+        priority INTEGER NOT NULL, created REAL NOT NULL, refusal TEXT, bytes INTEGER NOT NULL) STRICT""",
+    "CREATE INDEX outbox_in_order ON outbox (refusal IS NOT NULL, priority, created, position, bytes)",
+    # Messages that had to go unsent, counted.
+    """CREATE TABLE loss (
+        priority INTEGER NOT NULL, reason TEXT NOT NULL, messages INTEGER NOT NULL, oldest REAL NOT NULL,
+        newest REAL NOT NULL, PRIMARY KEY (priority, reason)) STRICT, WITHOUT ROWID""",
+)
+
+
+@MIGRATIONS()
+def first_edition(database: Database) -> None:
+    """Everything that the first edition of the store keeps."""
+    for statement in _FIRST_EDITION:
+        database.conn.execute(statement)
+
+
+def migrate(connection: Connection, migrations: Migrations = MIGRATIONS) -> None:
+    """Bring the tables up to date, all or nothing.
+
+    Raises StoreError when the file was written by a newer Hearthbeat, or when a migration fails.
+    """
+    try:
+        applied = {migration.name for migration in migrations.applied(connection.database)}
+        _refuse_newer(applied - _names(migrations), connection)
+        if applied != _names(migrations):
+            with connection.transaction(durable=True):
+                migrations.apply(connection.database)
+    except sqlite3.Error as error:
+        raise store_error(error, connection.path) from error
+
+
+def _names(migrations: Migrations) -> set[str]:
+    # A set that was never applied to this empty database: all of it is pending.
+    return {migration.name for migration in migrations.pending(Database(memory=True))}
+
+
+def _refuse_newer(unknown: set[str], connection: Connection) -> None:
+    if unknown:
+        raise StoreError(
+            f"written by a newer Hearthbeat (it knows {', '.join(sorted(unknown))})",
+            where=str(connection.path),
+            mend="install that version again, or a newer one",
+        )

@@ -1,0 +1,118 @@
+"""The store: one SQLite file, and one transaction for all that belongs together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from edge.errors import StoreError
+from edge.readings import Alert, Assessment, Notification, OutboxMessage, Reading
+from edge.store.alerts import Alerts
+from edge.store.assessments import Assessments
+from edge.store.connection import Connection, store_error
+from edge.store.minutes import Minutes
+from edge.store.notifications import Notifications
+from edge.store.outbox import Outbox
+from edge.store.schema import migrate
+from edge.store.signals import Signals
+
+DEFAULT_OUTBOX_BUDGET: Final = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one commit stores: `alerts` with the `notifications` and `messages` that tell them."""
+
+    readings: Sequence[Reading] = ()
+    assessments: Sequence[Assessment] = ()
+    alerts: Sequence[Alert] = ()
+    notifications: Sequence[Notification] = ()
+    messages: Sequence[OutboxMessage] = ()
+
+
+class Store:
+    """The file `path`, made when it is not there; for one thread at a time, each further thread opens its own.
+
+    What is kept is reached through `signals`, `assessments`, `alerts`, `notifications`, `minutes` and `outbox`;
+    `outbox_budget` is what unsent messages may take of the disk, bytes. Every method raises StoreError when the file
+    cannot be read or written; what was committed before is then unharmed, and the call can be repeated.
+    """
+
+    def __init__(self, path: Path, outbox_budget: int = DEFAULT_OUTBOX_BUDGET) -> None:
+        self.path = path
+        self._connection = Connection(path)
+        try:
+            migrate(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
+        self.signals = Signals(self._connection)
+        self.assessments = Assessments(self._connection)
+        self.alerts = Alerts(self._connection)
+        self.notifications = Notifications(self._connection)
+        self.outbox = Outbox(self._connection, outbox_budget)
+        self.minutes = Minutes(self._connection, self.outbox)
+
+    def commit(self, batch: Batch) -> None:
+        """Store `batch`, all or nothing.
+
+        With an alert in it, the call returns when the disk has it; without, the newest commits may go with a power cut
+        (but not with the death of this process). What has an id is stored once however often it comes; readings are
+        not, so repeat a commit only when it has failed.
+        """
+        with self._connection.transaction(durable=bool(batch.alerts)):
+            self.minutes.mark(self.signals.append(batch.readings))
+            self.assessments.insert(batch.assessments)
+            self.alerts.upsert(batch.alerts)
+            self.notifications.insert(batch.notifications)
+            self.outbox.insert(batch.messages)
+
+    def forget_before(self, time: float) -> None:
+        """Drop signals (by whole blocks), assessments and sent notifications before `time` (seconds since 1970 UTC)."""
+        with self._connection.transaction():
+            self.signals.forget_before(time)
+            self.assessments.forget_before(time)
+            self.notifications.forget_before(time)
+            self.minutes.forget_before(time)
+
+    def maintain(self) -> None:
+        """Give free pages back to the disk; once a day is enough."""
+        self._connection.vacuum()
+
+    def check(self) -> None:
+        """Look through the whole file; raises StoreError when it is damaged."""
+        problems = [row[0] for row in self._connection.rows("PRAGMA quick_check")]
+        if problems != ["ok"]:
+            raise StoreError(
+                f"the database is damaged ({problems[0]})",
+                where=str(self.path),
+                mend="move it away and put the newest backup in its place",
+            )
+
+    def backup(self, path: Path) -> None:
+        """Write a copy of the store to `path` while others go on writing; an older copy stays until it is done."""
+        partial = path.with_name(path.name + ".partial")
+        try:
+            partial.unlink(missing_ok=True)
+            self._connection.execute("VACUUM INTO ?", (str(partial),))
+            with partial.open("rb") as copy:
+                os.fsync(copy.fileno())  # SQLite leaves that to us
+            partial.replace(path)
+        except OSError as error:
+            raise store_error(error, path) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
