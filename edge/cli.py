@@ -176,19 +176,20 @@ def _assess(given: argparse.Namespace) -> int:
 def _status(given: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from edge import status
+    from edge import status, status_view
 
     settings = load_settings(given.config)
     answer = status.ask(settings.home.runtime()) or status.stored(settings)
     if given.json:
         print(json.dumps(answer))
     else:
-        status.show(answer, Console())
+        status_view.show(answer, Console())
     return 0 if answer["daemon"] == "running" and not answer["faults"] else 1
 
 
 def _devices_scan(given: argparse.Namespace) -> int:
     import asyncio
+    from dataclasses import asdict
 
     from rich.console import Console
     from rich.table import Table
@@ -197,27 +198,19 @@ def _devices_scan(given: argparse.Namespace) -> int:
     from edge.bluetooth.scanner import discover
     from edge.wearables import PROFILES
 
-    known = {profile.service: profile.name for profile in PROFILES}
     console = Console(stderr=given.json)
     with console.status(f"listening for {given.seconds:g} s"):
         sightings = asyncio.run(discover(Radio(), given.seconds))
-    found = [
-        {
-            "address": s.address,
-            "name": s.name,
-            "rssi_dbm": s.rssi,
-            "profiles": [known[u] for u in s.services if u in known],
-        }
-        for s in sightings
-    ]
-    found = [device for device in found if device["profiles"]]
+    known = {profile.service: profile.name for profile in PROFILES}
+    wearables = [(s, [known[uuid] for uuid in s.services if uuid in known]) for s in sightings]
+    wearables = [(sighting, profiles) for sighting, profiles in wearables if profiles]
     if given.json:
-        print(json.dumps(found))
+        print(json.dumps([{**asdict(sighting), "profiles": profiles} for sighting, profiles in wearables]))
         return 0
     table = Table("address", "name", "signal", "profiles")
-    for device in found:
-        table.add_row(device["address"], device["name"], f"{device['rssi_dbm']} dBm", ", ".join(device["profiles"]))
-    console.print(table if found else "no wearable advertises: put the strap on, with its electrodes wet")
+    for sighting, profiles in wearables:
+        table.add_row(sighting.address, sighting.name, f"{sighting.rssi} dBm", ", ".join(profiles))
+    console.print(table if wearables else "no wearable advertises: put the strap on, with its electrodes wet")
     return 0
 
 
