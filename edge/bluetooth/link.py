@@ -84,11 +84,12 @@ class Link:
     ::
 
         SEARCHING ──advertisement──▶ CONNECTING ──services──▶ SUBSCRIBING ──subscribed──▶ STREAMING
-            ▲                            │                         │                          │
-            │                            │ failed                  │ failed                   │ dropped, or silent
-            │                            ▼                         ▼                          ▼ for `silence_limit_s`
-            └──── backoff is over ── WAITING ◀──────────────────────────────────────────── LOST
-                  or it came back
+            ▲                                                                                 │
+            │                                            dropped, or silent for silence_limit_s │
+            │                                                                                 ▼
+            └──── the backoff is over, or the wearable came back ──── WAITING ◀───────────── LOST
+
+    Whatever fails before STREAMING leads to LOST, too.
 
     Every value goes to `on_packet` straight from bleak's callback, so that it must be quick and must not raise; every
     change of state goes to `on_state`. No fault of the radio ends `run`. A wearable of which nothing streams may be

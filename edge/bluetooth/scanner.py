@@ -52,8 +52,8 @@ class Scanner:
     """Listens for advertisements while `run` runs, and starts anew, with backoff, whenever listening fails or dies.
 
     bleak tells nobody when BlueZ stops a scan, so a scan is started anew when somebody waits for a wearable and nothing
-    at all was heard for SILENCE_S of the clock. While nobody waits, silence harms nobody. `fault` says why nothing can be
-    heard, or is None.
+    at all was heard for SILENCE_S of the clock. While nobody waits, silence harms nobody. `fault` says why nothing
+    can be heard, or is None.
     """
 
     def __init__(self, radio: Radio, clock: Clock, chance: random.Random) -> None:

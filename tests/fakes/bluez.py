@@ -1,0 +1,294 @@
+"""An emulated bluetoothd: org.bluez on a private bus, over a virtual radio, with the faults of real ones.
+
+Objects, signals and errors follow BlueZ's own descriptions (doc/org.bluez.*.rst) as far as bleak uses them, so that
+bleak's BlueZ backend runs against it unchanged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from bumble.core import BaseBumbleError
+from bumble.device import Advertisement, Connection, Device
+from bumble.hci import Address
+from dbus_fast import Message, MessageType, Variant
+from dbus_fast.aio import MessageBus
+
+from edge.virtual.bleak_backend import Advertised
+from tests.fakes.bluez_gatt import GattOfDevice, Reply
+from tests.fakes.bluez_objects import (
+    ADAPTER,
+    CHARACTERISTIC,
+    DEVICE,
+    OBJECT_MANAGER,
+    PROPERTIES,
+    BluezError,
+    Interfaces,
+    ObjectTree,
+)
+
+ADAPTER_PATH: Final = "/org/bluez/hci0"
+_NOTHING: Final[Reply] = ("", [], [])
+_CONNECT_TIMEOUT_S: Final = 2.0  # BlueZ waits 20 s; tests of wearables that are not there should not
+
+Method = Callable[[str, Message], Awaitable[Reply]]
+
+
+class EmulatedBluez:
+    """org.bluez with one adapter, hci0. Its public methods, but for `start` and `stop`, are faults."""
+
+    def __init__(self, central: Device, bus_address: str) -> None:
+        self.calls: list[str] = []
+        self.most_connecting = 0
+        self._central = central
+        self._bus_address = bus_address
+        self._tree = ObjectTree()
+        self._scanning: set[str] = set()
+        self._connected: dict[str, GattOfDevice] = {}
+        self._addresses: dict[str, Address] = {}
+        self._failures: defaultdict[str, list[BluezError]] = defaultdict(list)
+        self._connecting = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._methods: dict[tuple[str, str], Method] = {
+            (ADAPTER, "SetDiscoveryFilter"): self._set_discovery_filter,
+            (ADAPTER, "StartDiscovery"): self._start_discovery,
+            (ADAPTER, "StopDiscovery"): self._stop_discovery,
+            (DEVICE, "Connect"): self._connect,
+            (DEVICE, "Disconnect"): self._disconnect,
+            (CHARACTERISTIC, "ReadValue"): lambda path, message: self._gatt(path).read_value(path, message),
+            (CHARACTERISTIC, "StartNotify"): lambda path, message: self._gatt(path).start_notify(path, message),
+            (CHARACTERISTIC, "StopNotify"): lambda path, message: self._gatt(path).stop_notify(path, message),
+        }
+        central.on("advertisement", self._on_advertisement)
+
+    async def start(self) -> None:
+        """Come up on the bus with an adapter that is on."""
+        bus = MessageBus(bus_address=self._bus_address, negotiate_unix_fd=True)
+        await bus.connect()
+        self._tree.bus = bus
+        bus.add_message_handler(self._on_message)
+        await bus.request_name("org.bluez")
+        self.plug()
+
+    async def stop(self) -> None:
+        """Leave the bus without a word; connections drop, as they do when bluetoothd ends."""
+        bus, self._tree.bus = self._tree.bus, None
+        self._scanning.clear()
+        if self._central.scanning:
+            await self._central.stop_scanning()
+        await self._drop_all()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tree.objects.clear()
+        if bus is not None and bus.connected:
+            bus.disconnect()
+            await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]  # dbus-fast left it untyped
+
+    @property
+    def connected(self) -> list[str]:
+        """Addresses of the wearables that are connected."""
+        return [path[-17:].replace("_", ":") for path in self._connected]
+
+    def fail_next(self, member: str, *errors: BluezError) -> None:
+        """Answer the next calls of `member` with these errors, one each."""
+        self._failures[member] += errors
+
+    async def power(self, *, on: bool) -> None:
+        """Switch the adapter on or off, as bluetoothctl or rfkill would."""
+        if not on:
+            await self._drop_all()
+            self._scanning.clear()
+        self._tree.change(ADAPTER_PATH, ADAPTER, Powered=Variant("b", on), Discovering=Variant("b", False))
+
+    async def unplug(self) -> None:
+        """Pull the adapter out."""
+        await self._drop_all()
+        self._scanning.clear()
+        self._tree.remove(ADAPTER_PATH)
+
+    def plug(self) -> None:
+        """Put the adapter in."""
+        self._tree.add(ADAPTER_PATH, {ADAPTER: _adapter_properties()})
+
+    async def restart(self, *, orderly: bool) -> None:
+        """Restart bluetoothd; in an orderly way it takes leave of every object, in a crash nobody is told anything."""
+        if orderly:
+            await self.unplug()
+        await self.stop()
+        await self.start()
+
+    async def hold(self, address: str) -> None:
+        """Connect to a wearable for nobody, as after a crash of the process that had asked for it."""
+        path = _device_path(address)
+        if path not in self._tree.objects:
+            self._add_device(path, Address(address))
+        await self._open(path)
+
+    async def let_go(self, address: str) -> None:
+        """Let the radio lose this wearable's link."""
+        await self._connected[_device_path(address)].connection.disconnect()
+
+    def _on_message(self, message: Message) -> bool | None:
+        ours = message.destination in {"org.bluez", self._tree.bus and self._tree.bus.unique_name}
+        if message.message_type is not MessageType.METHOD_CALL or not ours:
+            return None
+        task = asyncio.get_running_loop().create_task(self._handle(message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+    async def _handle(self, message: Message) -> None:
+        self.calls.append(message.member or "")
+        try:
+            failures = self._failures[message.member or ""]
+            if failures:
+                await self._fail(message, failures.pop(0))
+            signature, body, descriptors = await self._answer(message)
+            reply = Message.new_method_return(message, signature, body, descriptors)
+        except BluezError as error:
+            reply = Message.new_error(message, error.name, error.text)
+        if self._tree.bus is not None and self._tree.bus.connected:
+            self._tree.bus.send(reply)
+
+    async def _fail(self, message: Message, error: BluezError) -> None:
+        if error.text == "le-connection-abort-by-local":
+            # The link was up for a moment, and BlueZ says so before it answers.
+            self._tree.change(message.path or "", DEVICE, Connected=Variant("b", True))
+            self._tree.change(message.path or "", DEVICE, Connected=Variant("b", False))
+        raise error
+
+    async def _answer(self, message: Message) -> Reply:
+        path, interface, member = message.path or "", message.interface or "", message.member or ""
+        if interface == OBJECT_MANAGER:
+            return "a{oa{sa{sv}}}", [self._tree.objects], []
+        interfaces = self._tree.objects.get(path)
+        if interfaces is None:
+            raise BluezError("org.freedesktop.DBus.Error.UnknownObject", f"there is no {path}")
+        if interface == PROPERTIES and member == "GetAll":
+            return "a{sv}", [interfaces.get(message.body[0], {})], []
+        method = self._methods.get((interface, member))
+        if method is None or interface not in interfaces:
+            raise BluezError("org.freedesktop.DBus.Error.UnknownMethod", member)
+        return await method(path, message)
+
+    async def _set_discovery_filter(self, _path: str, _message: Message) -> Reply:
+        return _NOTHING
+
+    async def _start_discovery(self, path: str, message: Message) -> Reply:
+        if not self._tree.objects[path][ADAPTER]["Powered"].value:
+            raise BluezError("NotReady", "Resource Not Ready")
+        if message.sender in self._scanning:
+            raise BluezError("InProgress", "Operation already in progress")
+        self._scanning.add(message.sender or "")
+        if not self._central.scanning:
+            await self._central.start_scanning(filter_duplicates=False)
+        self._tree.change(path, ADAPTER, Discovering=Variant("b", True))
+        return _NOTHING
+
+    async def _stop_discovery(self, path: str, message: Message) -> Reply:
+        if message.sender not in self._scanning:
+            raise BluezError("Failed", "No discovery started")
+        self._scanning.discard(message.sender)
+        if not self._scanning:
+            await self._central.stop_scanning()
+            self._tree.change(path, ADAPTER, Discovering=Variant("b", False))
+        return _NOTHING
+
+    def _on_advertisement(self, advertisement: Advertisement) -> None:
+        if not self._scanning or ADAPTER_PATH not in self._tree.objects:
+            return
+        path = _device_path(advertisement.address.to_string(with_type_qualifier=False))
+        if path not in self._tree.objects:
+            self._add_device(path, advertisement.address)
+        said = Advertised.of(advertisement.data)
+        changed = {"RSSI": Variant("n", advertisement.rssi), "UUIDs": Variant("as", said.service_uuids)}
+        if said.name is not None:
+            changed |= {"Name": Variant("s", said.name), "Alias": Variant("s", said.name)}
+        self._tree.change(path, DEVICE, **changed)
+
+    def _add_device(self, path: str, address: Address) -> None:
+        self._addresses[path] = address
+        self._tree.add(path, _device_interfaces(address.to_string(with_type_qualifier=False)))
+
+    async def _connect(self, path: str, _message: Message) -> Reply:
+        if path not in self._connected:
+            await self._open(path)
+        return _NOTHING
+
+    async def _open(self, path: str) -> None:
+        self._connecting += 1
+        self.most_connecting = max(self.most_connecting, self._connecting)
+        try:
+            connection = await self._central.connect(self._addresses[path], timeout=_CONNECT_TIMEOUT_S)
+        except BaseBumbleError as error:
+            raise BluezError("Failed", "br-connection-canceled") from error
+        finally:
+            self._connecting -= 1
+        self._on_connection(path, connection)
+
+    def _on_connection(self, path: str, connection: Connection) -> None:
+        gatt = self._connected[path] = GattOfDevice(self._tree, path, connection)
+        connection.on("disconnection", lambda _reason: self._on_disconnection(path))
+        self._tree.change(path, DEVICE, Connected=Variant("b", True))
+        task = asyncio.get_running_loop().create_task(gatt.resolve())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _on_disconnection(self, path: str) -> None:
+        gatt = self._connected.pop(path, None)
+        if gatt is not None:
+            gatt.close()
+            self._tree.change(path, DEVICE, ServicesResolved=Variant("b", False))
+            self._tree.change(path, DEVICE, Connected=Variant("b", False))
+
+    async def _disconnect(self, path: str, _message: Message) -> Reply:
+        if path not in self._connected:
+            raise BluezError("NotConnected", "Not Connected")
+        await self._connected[path].connection.disconnect()
+        return _NOTHING
+
+    async def _drop_all(self) -> None:
+        for gatt in list(self._connected.values()):
+            await gatt.connection.disconnect()
+
+    def _gatt(self, path: str) -> GattOfDevice:
+        for device, gatt in self._connected.items():
+            if path.startswith(f"{device}/"):
+                return gatt
+        raise BluezError("Failed", "Not connected")
+
+
+def _device_path(address: str) -> str:
+    return f"{ADAPTER_PATH}/dev_{address.replace(':', '_')}"
+
+
+def _adapter_properties() -> dict[str, Variant]:
+    return {
+        "Address": Variant("s", "00:11:22:33:44:55"),
+        "AddressType": Variant("s", "public"),
+        "Name": Variant("s", "emulated"),
+        "Alias": Variant("s", "emulated"),
+        "Powered": Variant("b", True),
+        "Discovering": Variant("b", False),
+        "Roles": Variant("as", ["central", "peripheral"]),
+    }
+
+
+def _device_interfaces(address: str) -> Interfaces:
+    return {
+        DEVICE: {
+            "Address": Variant("s", address),
+            "AddressType": Variant("s", "random"),
+            "Alias": Variant("s", address.replace(":", "-")),
+            "Adapter": Variant("o", ADAPTER_PATH),
+            "Paired": Variant("b", False),
+            "Bonded": Variant("b", False),
+            "Trusted": Variant("b", False),
+            "Blocked": Variant("b", False),
+            "Connected": Variant("b", False),
+            "ServicesResolved": Variant("b", False),
+            "UUIDs": Variant("as", []),
+        }
+    }
