@@ -49,16 +49,16 @@ class AcceleratedClock:
 
     def __init__(self, speed: float, *, start: float | None = None, epoch: float | None = None) -> None:
         self.speed = speed
-        self._start = time.time() if start is None else start
-        self._epoch = time.monotonic() if epoch is None else epoch
+        self.start = time.time() if start is None else start
+        self.epoch = time.monotonic() if epoch is None else epoch
 
     def wall(self) -> float:
         """See Clock."""
-        return self._start + self.monotonic()
+        return self.start + self.monotonic()
 
     def monotonic(self) -> float:
         """See Clock."""
-        return (time.monotonic() - self._epoch) * self.speed
+        return (time.monotonic() - self.epoch) * self.speed
 
     async def sleep(self, seconds: float) -> None:
         """See Clock."""

@@ -135,7 +135,7 @@ class Daemon:
             scheduler.start()
             self._manager.ready()
             self.started.set()
-            _log.info("started", people=len(self.pipelines), version=messages.VERSION)
+            _log.info("started", people=len(self.pipelines), message_version=messages.VERSION)
             await self._stopping.wait()
             self._manager.stopping()
             scheduler.shutdown(wait=False)

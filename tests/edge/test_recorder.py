@@ -1,0 +1,137 @@
+"""Group commits, and what a full disk may and may not do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from edge.readings import (
+    Alert,
+    AlertState,
+    Channel,
+    Explanation,
+    Notification,
+    OutboxMessage,
+    Priority,
+    Quality,
+    Reading,
+    Severity,
+)
+from edge.recorder import MINUTE_GRACE_S, Recorder
+from edge.store.minutes import DirtyMinute
+from edge.store.store import Store
+from tests.fakes.clock import ManualClock
+
+START = 1_800_000_000.0
+
+
+def rr(at: float, *values: float) -> Reading:
+    return Reading("anna", "strap", Channel.RR_INTERVAL, "ms", at, at, values, Quality.GOOD)
+
+
+def alert() -> Alert:
+    return Alert(
+        id="episode",
+        person="anna",
+        kind="atrial_fibrillation",
+        severity=Severity.WARNING,
+        state=AlertState.RAISED,
+        since=START - 300,
+        opened_at=START,
+        cleared_at=None,
+        explanation=Explanation("irregular"),
+    )
+
+
+def notification() -> Notification:
+    return Notification("told-anna", "episode", "phone", "title", "body", Severity.WARNING, START)
+
+
+def message(identifier: str = "message") -> OutboxMessage:
+    return OutboxMessage(identifier, "hearthbeat/v1/home/anna/alert", b"{}", Priority.ALERT, START)
+
+
+def tell(dirty: DirtyMinute) -> OutboxMessage:
+    return message(f"{dirty.person}/{dirty.minute}/{dirty.revision}")
+
+
+@asynccontextmanager
+async def recording(path: Path) -> AsyncIterator[tuple[Recorder, Store, ManualClock]]:
+    clock = ManualClock(START)
+    with Store(path / "hearthbeat.db") as store:
+        recorder = Recorder(store, clock=clock, interval_s=6.0, tell_minute=tell)
+        try:
+            yield recorder, store, clock
+        finally:
+            await recorder.close()
+
+
+def fill_disk(store: Store) -> None:
+    (pages,) = store._connection.rows("PRAGMA page_count")[0]
+    store._connection.rows(f"PRAGMA max_page_count = {pages}")
+
+
+def free_disk(store: Store) -> None:
+    store._connection.rows("PRAGMA max_page_count = 1073741823")
+
+
+async def test_signals_are_committed_every_interval(tmp_path: Path) -> None:
+    async with recording(tmp_path) as (recorder, store, clock):
+        running = asyncio.create_task(recorder.run())
+        recorder.keep([rr(START, 800.0, 810.0)], [])
+        await clock.advance(5.9)
+        assert len(store.signals.series("anna", Channel.RR_INTERVAL, 0, START + 100).values) == 0
+        await clock.advance(0.2)
+        await recorder.call(lambda: None)
+        assert len(store.signals.series("anna", Channel.RR_INTERVAL, 0, START + 100).values) == 2
+        running.cancel()
+
+
+async def test_a_minute_is_told_once_and_again_when_late_beats_change_it(tmp_path: Path) -> None:
+    async with recording(tmp_path) as (recorder, store, _clock):
+        recorder.keep([rr(START, 800.0)], [])
+        await recorder.commit()
+        await recorder.tell_minutes(START + 30)
+        assert store.outbox.outbox_depth() == 0
+        await recorder.tell_minutes(START + 60 + MINUTE_GRACE_S)
+        await recorder.tell_minutes(START + 60 + MINUTE_GRACE_S)
+        assert [m.id[-2:] for m in store.outbox.next_messages(10)] == ["/1"]
+        recorder.keep([rr(START + 10, 800.0)], [])
+        await recorder.commit()
+        await recorder.tell_minutes(START + 60 + MINUTE_GRACE_S)
+        assert [m.id[-2:] for m in store.outbox.next_messages(10)] == ["/1", "/2"]
+
+
+async def test_a_full_disk_loses_nothing_and_leaves_nobody_untold(tmp_path: Path) -> None:
+    async with recording(tmp_path) as (recorder, store, clock):
+        fill_disk(store)
+        for second in range(2000):
+            recorder.keep([rr(START + second, 800.0)], [])
+        await recorder.say(alert(), [notification()], [message()])
+        assert recorder.fault is not None
+        assert "disk is full" in recorder.fault
+        (due,) = await recorder.due_notifications(clock.wall())
+        assert due.notification == notification()
+        await recorder.mark_sending(due.notification.id, clock.wall())
+        await recorder.mark_sent(due.notification.id, clock.wall())
+        assert await recorder.due_notifications(clock.wall()) == []
+        free_disk(store)
+        await recorder.commit()
+        assert recorder.fault is None
+        assert [a.id for a in store.alerts.open_alerts()] == ["episode"]
+        assert store.outbox.outbox_depth() == 1
+        assert await recorder.due_notifications(clock.wall()) == []
+        assert len(store.signals.series("anna", Channel.RR_INTERVAL, 0, START + 9999).values) == 2000
+
+
+async def test_a_phone_that_fails_while_the_disk_is_full_is_tried_again_later(tmp_path: Path) -> None:
+    async with recording(tmp_path) as (recorder, store, clock):
+        fill_disk(store)
+        recorder.keep([rr(START + second, 800.0) for second in range(2000)], [])
+        await recorder.say(alert(), [notification()], [])
+        await recorder.mark_failed("told-anna", clock.wall() + 60, "no network")
+        assert await recorder.due_notifications(clock.wall()) == []
+        assert len(await recorder.due_notifications(clock.wall() + 61)) == 1
+        free_disk(store)
