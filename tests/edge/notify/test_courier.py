@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.errors import StoreError
 from edge.notify import phone
 from edge.notify.courier import FIRST_RETRY_S, LONGEST_RETRY_S, Courier, retry_delay
 from edge.notify.phone import Contact, Delivery, Message
@@ -41,7 +42,11 @@ class StoredQueue:
         self.store.notifications.mark_sending(notification_id, now)
 
     async def mark_sent(self, notification_id: str, now: float) -> None:
-        self.store.notifications.mark_sent(notification_id, now)
+        try:
+            self.store.notifications.mark_sent(notification_id, now)
+        except StoreError:
+            self.outcomes.put_nowait(f"{notification_id} sent, not stored")
+            raise
         self.outcomes.put_nowait(f"{notification_id} sent")
 
     async def mark_failed(self, notification_id: str, next_try: float, reason: str) -> None:
@@ -143,6 +148,29 @@ async def test_pain_21_a_channel_that_hangs_holds_up_no_other_contact(
     assert hanging.shown == []
 
 
+async def test_what_comes_while_a_contact_is_being_told_waits_its_turn_and_no_longer(
+    store: Store, clock: ManualClock, mum: VirtualPhone
+) -> None:
+    queue = StoredQueue(store)
+    begun: asyncio.Queue[str] = asyncio.Queue()
+    held = asyncio.Event()
+
+    async def send(contact: Contact, message: Message) -> Delivery:
+        begun.put_nowait(contact.id)
+        await held.wait()
+        return await phone.send(contact, message)
+
+    put(store, "n1")
+    async with at_work(Courier(queue, [Contact("mum", mum.url)], clock, send=send)):
+        await begun.get()
+        put(store, "n2")
+        await clock.advance(60.0)
+        assert begun.empty()
+        held.set()
+        assert await queue.outcomes.get() == "n1 sent"
+        assert await queue.outcomes.get() == "n2 sent"
+
+
 async def test_a_channel_that_hangs_is_tried_again(store: Store, clock: ManualClock, mum: VirtualPhone) -> None:
     queue = StoredQueue(store)
     put(store)
@@ -175,9 +203,10 @@ async def test_a_store_that_cannot_write_neither_silences_nor_repeats(
     put(store)
     store._connection.execute("PRAGMA query_only = ON")
     async with at_work(Courier(queue, [Contact("mum", mum.url)], clock)):
-        await mum.next_message()
-        for _ in range(100):
-            await clock.advance(60.0)
+        assert await queue.outcomes.get() == "n1 sent, not stored"
+        await clock.advance(3600.0)
+        while not queue.outcomes.empty():
+            assert queue.outcomes.get_nowait() == "n1 sent, not stored"
         store._connection.execute("PRAGMA query_only = OFF")
         await clock.advance(3600.0)
         assert await queue.outcomes.get() == "n1 sent"

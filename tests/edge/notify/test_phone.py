@@ -58,7 +58,8 @@ async def test_a_phone_out_of_reach_is_no_delivery() -> None:
 async def test_a_channel_that_hangs_is_given_up_and_leaves_no_process(receiver: VirtualPhone) -> None:
     receiver.hangs = True
     before = psutil.Process().children()
-    delivery = await phone.send(Contact("mum", receiver.url), MESSAGE, timeout_s=0.2)
+    async with asyncio.timeout(10.0):  # Apprise alone would wait for longer
+        delivery = await phone.send(Contact("mum", receiver.url), MESSAGE, timeout_s=0.2)
     assert not delivery.accepted
     assert delivery.reason == "no answer within 0.2 s"
     assert psutil.Process().children() == before
@@ -71,7 +72,8 @@ async def test_a_stop_of_the_daemon_ends_a_message_under_way(receiver: VirtualPh
     await receiver.rang.wait()
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await sending
+        async with asyncio.timeout(10.0):
+            await sending
     assert psutil.Process().children() == before
 
 
