@@ -1,0 +1,153 @@
+"""The publisher: drains the outbox to the broker, in a thread of its own, for as long as the daemon lives.
+
+starting --connected--> exchanging --lost, refused--> waiting (backoff with jitter) --> starting ...
+                             |
+                          stop: offline status, disconnect
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+import time
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from cloud_sync.broker import Broker
+from cloud_sync.session import Session
+from edge.clock import Clock, SystemClock
+from edge.errors import BrokerError, StoreError
+from edge.store.store import Store
+
+# Messages in flight. Mosquitto's own default receive maximum, so that a larger one would change nothing there.
+WINDOW: Final = 20
+# Our choice: a broker that restarts is back in seconds; one that is gone, or refuses us until somebody mends the
+# settings, is asked once a minute.
+FIRST_RETRY_S: Final = 1.0
+LONGEST_RETRY_S: Final = 60.0
+# How long `stop` waits for the thread, s: connecting may take its 5 s, a farewell its 3.
+STOP_LIMIT_S: Final = 10.0
+
+_log = structlog.get_logger("publisher")
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherState:
+    """How it stands: since when (s since 1970 UTC), the last fault in one line, and how many messages were taken."""
+
+    connected: bool
+    since: float
+    error: str | None
+    sent: int
+
+
+def retry_delay(failures: int, chance: random.Random, *, first: float = FIRST_RETRY_S) -> float:
+    """Seconds until the next attempt after `failures` in a row (at least 1), doubling, capped, a random half left out.
+
+    "Equal jitter" of M. Brooker, Exponential Backoff And Jitter, AWS Architecture Blog, 2015: homes that lost the same
+    broker do not come back all at once.
+    """
+    doublings = min(failures - 1, 16)  # far beyond the cap, and no number grows without bound
+    return min(LONGEST_RETRY_S, first * 2.0**doublings) * chance.uniform(0.5, 1.0)
+
+
+class Publisher:
+    """Drains the outbox of the store at `store_path` to `broker`; outlives everything but a fault of its own code.
+
+    `window` is the most messages in flight, `first_retry_s` the first wait after a loss, `chance` gives the jitter.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        store_path: Path,
+        home: str,
+        *,
+        clock: Clock | None = None,
+        chance: random.Random | None = None,
+        window: int = WINDOW,
+        first_retry_s: float = FIRST_RETRY_S,
+    ) -> None:
+        self._broker = broker
+        self._store_path = store_path
+        self._home = home
+        self._clock = clock or SystemClock()
+        self._chance = chance or random.Random()  # noqa: S311 -- jitter is no secret
+        self._window = window
+        self._first_retry_s = first_retry_s
+        self._stopping = threading.Event()
+        self._last_fault = ""
+        self._state = PublisherState(connected=False, since=self._clock.wall(), error=None, sent=0)
+        self._wake, self._waker = socket.socketpair()
+        self._waker.settimeout(0.0)
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; a Publisher is started once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say that the home is offline, disconnect and end the thread; what is not acknowledged stays in the outbox."""
+        self._stopping.set()
+        self.wake()
+        if self._thread.ident is not None:
+            self._thread.join(STOP_LIMIT_S)
+        if not self._thread.is_alive():
+            self._wake.close()
+            self._waker.close()
+
+    def wake(self) -> None:
+        """Tell it that the outbox has something new; from any thread, costs microseconds."""
+        # Full means that it has been told often enough, closed that it has been stopped.
+        with suppress(OSError):
+            self._waker.send(b"\0")
+
+    def is_alive(self) -> bool:
+        """Whether the thread runs; when it does not although nobody stopped it, make a new Publisher."""
+        return self._thread.is_alive()
+
+    def state(self) -> PublisherState:
+        """How it stands, at once."""
+        return self._state
+
+    def _run(self) -> None:
+        failures = 0
+        try:
+            while not self._stopping.is_set():
+                began, sent = time.monotonic(), self._state.sent
+                try:
+                    self._live()
+                except (BrokerError, StoreError) as error:
+                    useful = self._state.sent > sent or time.monotonic() - began > LONGEST_RETRY_S
+                    failures = 1 if useful else failures + 1
+                    self._failed(error)
+                    self._stopping.wait(retry_delay(failures, self._chance, first=self._first_retry_s))
+        finally:
+            self._state = replace(self._state, connected=False, since=self._clock.wall())
+
+    def _live(self) -> None:
+        """One connection, from its beginning to its end."""
+        with Store(self._store_path) as store:
+            session = Session(self._broker, self._home, store.outbox, self._clock, self._wake, self._window)
+            with closing(session):
+                session.connect()
+                self._state = replace(self._state, connected=True, since=self._clock.wall(), error=None)
+                _log.info("connected to the broker", broker=self._broker.address)
+                before = self._state.sent
+                while not self._stopping.is_set():
+                    session.exchange()
+                    self._state = replace(self._state, sent=before + session.sent)
+                session.farewell()
+                self._state = replace(self._state, sent=before + session.sent)
+
+    def _failed(self, error: BrokerError | StoreError) -> None:
+        """Keep the fault for whoever asks, and log it once however often it comes again."""
+        log = _log.debug if str(error) == self._last_fault else _log.warning
+        self._last_fault = str(error)
+        log("the outbox waits", error=str(error))
+        self._state = replace(self._state, connected=False, since=self._clock.wall(), error=str(error))
