@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
-from cloud_sync.publisher import Publisher
 
 from cloud_sync import messages
+from cloud_sync.broker import Broker
+from cloud_sync.publisher import Publisher
 from edge import status
 from edge.bluetooth.link import SILENCE_LIMIT_S, Link
 from edge.bluetooth.radio import Radio
@@ -38,6 +39,7 @@ from edge.recorder import Recorder
 from edge.risks.catalogue import model_folders
 from edge.risks.model import RiskModel
 from edge.settings import PersonSettings, Settings, contact_url
+from edge.signals.artefacts import mark_artefacts
 from edge.signals.summary import summarise_minute
 from edge.store.minutes import DirtyMinute
 from edge.store.store import Store
@@ -140,6 +142,8 @@ class Daemon:
             self._manager.stopping()
             scheduler.shutdown(wait=False)
             await _end(listening)
+            for pipeline in self.pipelines:
+                pipeline.links_ended()
             await self.settled()
             await _end(working)
         await self._recorder.close()
@@ -189,7 +193,8 @@ class Daemon:
     def _start_publisher(self, path: Path) -> Publisher | None:
         if self.settings.broker is None:
             return None
-        publisher = Publisher(broker_of(self.settings.broker), path, self.settings.home.id)
+        fields = self.settings.broker.model_dump(exclude={"outbox_budget_mb"})
+        publisher = Publisher(Broker(**fields), path, self.settings.home.id, clock=self.clock, chance=self._chance)
         publisher.start()
         return publisher
 
@@ -198,7 +203,8 @@ class Daemon:
             summaries = {}
             for channel in Channel:
                 series = store.signals.series(dirty.person, channel, dirty.start, dirty.end)
-                summary = summarise_minute(channel, series.values, series.quality)
+                marks = mark_artefacts(series.values) if channel is Channel.RR_INTERVAL else None
+                summary = summarise_minute(channel, series.values, series.quality, marks)
                 if summary is not None:
                     summaries[channel] = summary
             return messages.minute_summary(self.settings.home.id, dirty, summaries)

@@ -19,9 +19,7 @@ from typing import Final
 
 from rich.console import Console
 
-from edge.bluetooth.link import SILENCE_LIMIT_S
 from edge.bluetooth.radio import Radio
-from edge.clock import AcceleratedClock
 from edge.daemon import Daemon
 from edge.demo_view import Scene, View, alert_of, broker_line, kind_of
 from edge.logs import set_up_logs
@@ -34,6 +32,7 @@ from edge.virtual.radio import VirtualRadio
 from edge.virtual.recording import read_rr
 from edge.virtual.rhythm import story
 from edge.virtual.strap import VirtualStrap
+from edge.virtual.time import VirtualClock
 
 HOME: Final = "demo"
 PERSON: Final = "wearer"
@@ -75,7 +74,7 @@ class _Performance:
     def __init__(self, demo: Demo, heart: _Heart) -> None:
         self._demo = demo
         self._heart = heart
-        self._clock = AcceleratedClock(demo.speed)
+        self._clock = VirtualClock(speed=1.0)
         self._console = Console()
         self._scene = Scene(heart.title, demo.speed, started=self._clock.wall(), now=self._clock.wall())
         self._view = View(self._console, self._scene)
@@ -104,10 +103,13 @@ class _Performance:
                     strap = VirtualStrap(radio, self._clock)
                     await strap.start()
                     daemon = self._daemon(Path(folder), strap, phone, radio, broker)
+                    passing = group.create_task(self._clock.run())
                     running = group.create_task(daemon.run())
+                    await daemon.started.wait()
                     yield daemon, strap, phone
                     daemon.stop()
                     await running
+                    passing.cancel()
         finally:
             await broker.stop()
 
@@ -133,13 +135,13 @@ class _Performance:
             settings,
             clock=self._clock,
             radio=Radio(scanner_backend=radio.scanner_backend, client_backend=radio.client_backend),
-            # A stall of this process is many seconds of a life that runs faster: it is no silence of the strap.
-            silence_limit_s=SILENCE_LIMIT_S * self._demo.speed,
         )
 
     async def _until_subscribed(self, strap: VirtualStrap) -> None:
+        """Let the radio find the strap at life's own pace: only the heart is played faster."""
         self._view.event(f"the strap advertises as {strap.name!r} ({strap.address})")
         await strap.subscribed.wait()
+        self._clock.speed = self._demo.speed
         self._scene.started = self._clock.wall()
 
     async def _look(self, daemon: Daemon, phone: VirtualPhone) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 from edge.readings import CHANNELS, Channel, Quality, Reading, Source
 
 # Two beats further apart than their RR interval by more than this have others missing between them; and where the sum
-# of the intervals has drifted from the stamps by more than this, the stamps are right. Our choice: below the shortest RR
-# interval, above the rounding of any usual recording.
+# of the intervals has drifted from the stamps by more than this, the stamps are right. Our choice: below the shortest
+# RR interval, above the rounding of any usual recording.
 TOLERANCE_S: Final = 0.15
 
 
@@ -35,7 +36,7 @@ def readings_of(
     drift = np.floor((np.cumsum(rr_ms) / 1000.0 - times) / TOLERANCE_S)
     begins = gap | (np.diff(flags, prepend=flags[:1]) != 0) | (np.diff(drift, prepend=drift[:1]) != 0)
     bounds = [*np.flatnonzero(begins).tolist(), len(times)]
-    for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for begin, end in pairwise(bounds):
         known = Quality(int(flags[begin]))
         yield Reading(
             person=source.person,

@@ -1,0 +1,89 @@
+"""The command line's contract: one line on stderr for what is wrong, and the right exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge.cli import main
+from tests.edge.test_settings import GOOD
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that a refused command prints."""
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    return line
+
+
+def test_an_unknown_command_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "see `hearthbeat --help`" in refused(["fly"], capsys)
+
+
+def test_a_missing_option_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--input" in refused(["assess", "--kind", "rr_intervals"], capsys)
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", "fast", "inf", "1e9"])
+def test_a_speed_that_cannot_be_is_refused(speed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--speed" in refused(["demo", "--speed", speed], capsys)
+
+
+def test_a_record_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert str(tmp_path / "999") in refused(["demo", "--record", str(tmp_path / "999")], capsys)
+
+
+def test_wrong_settings_end_the_daemon_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "hearthbeat.toml"
+    config.write_text(GOOD.replace('name = "Anna"', 'nmae = "Anna"'))
+    assert "people.1.nmae: unknown field" in refused(["run", "--config", str(config)], capsys)
+
+
+def test_a_contact_whose_secret_is_missing_ends_the_daemon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "hearthbeat.toml"
+    config.write_text(GOOD)
+    assert "annas-phone.url" in refused(["run", "--config", str(config)], capsys)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "no column time_s"),
+        ("time_s,rr_ms\n", "no beats"),
+        ("time,rr\n1,800\n", "no column time_s"),
+        ("time_s,rr_ms\n1,800\n0.5,800\n", "line 3: time runs backwards"),
+        ("time_s,rr_ms\n1,0.8\n1.8,0.8\n", "look like seconds"),
+        ("time_s,rr_ms\n1,nan\n", "line 2"),
+        ("time_s,rr_ms\n1,800\n2\n", "line 3"),
+        ("time_s,rr_ms\n1,many\n", "line 2"),
+        ("time_s,rr_ms\n1,-800\n", "line 2"),
+    ],
+)
+def test_a_recording_that_cannot_be_is_refused(
+    text: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording, out = tmp_path / "rr.csv", tmp_path / "out.jsonl"
+    recording.write_text(text)
+    line = refused(["assess", "--kind", "rr_intervals", "--input", str(recording), "--out", str(out)], capsys)
+    assert told in line
+    assert str(recording) in line
+    assert list(tmp_path.iterdir()) == [recording]
+
+
+def test_status_without_a_daemon_is_a_fault_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "hearthbeat.toml"
+    config.write_text(GOOD)
+    assert main(["status", "--json", "--config", str(config)]) == 1
+    status = json.loads(capsys.readouterr().out)
+    assert status["daemon"] == "not running"
+    (person,) = status["people"]
+    (wearable,) = person["wearables"]
+    assert wearable["reading_age_s"] is None
+    assert wearable["battery_percent"] is None
+    assert person["last_assessment"] is None
+    assert main(["status", "--config", str(config)]) == 1
+    assert "not running" in capsys.readouterr().out
