@@ -64,6 +64,7 @@ class Session:
         self._farewell: ReasonCode | None = None
         self.sent = 0
         self._client = make_client(broker, f"hearthbeat-{home}")
+        self._client.max_inflight_messages_set(window)
         self._client.will_set(messages.status_topic(home), messages.status(online=False), qos=1, retain=True)
         self._client.on_connect = self._on_connect
         self._client.on_publish = self._on_publish
@@ -79,7 +80,6 @@ class Session:
             self._step(limit - time.monotonic())
         if self._answer.is_failure:
             raise refusal("it refuses the connection", self._answer, self._broker)
-        self._client.max_inflight_messages_set(self._window)
         self._publish_status(online=True)
 
     def exchange(self) -> None:
@@ -92,9 +92,9 @@ class Session:
     def farewell(self) -> None:
         """Say that the home is offline, and end; what is not acknowledged soon stays in the outbox."""
         limit = time.monotonic() + FAREWELL_LIMIT_S
+        self._await_acknowledgements(limit)
         self._publish_status(online=False)
-        while self._in_flight and time.monotonic() < limit:
-            self._step(limit - time.monotonic())
+        self._await_acknowledgements(limit)
         self._delete_acknowledged()
         self._client.disconnect()
 
@@ -103,6 +103,10 @@ class Session:
         connection = self._client.socket()
         if connection is not None:
             connection.close()
+
+    def _await_acknowledgements(self, limit: float) -> None:
+        while self._in_flight and time.monotonic() < limit:
+            self._step(limit - time.monotonic())
 
     def _step(self, timeout: float) -> None:
         """One turn of the network: at most `timeout` seconds, or until something can be read or written."""
