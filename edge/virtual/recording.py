@@ -128,6 +128,6 @@ def _header_rate(text: str) -> float:
     if len(fields) < 2:
         raise ValueError("its .hea names no record")
     rate = float(re.split(r"[/(]", fields[2])[0]) if len(fields) > 2 else _DEFAULT_RATE_HZ
-    if not rate > 0.0:
+    if not 0.0 < rate < float("inf"):
         raise ValueError(f"its .hea gives {fields[2]} as the sampling rate")
     return rate
