@@ -168,13 +168,21 @@ class Daemon:
     def _load_models(self) -> list[RiskModel]:
         """The models that can be trusted; a damaged one is a fault, not an end."""
         models = []
-        for folder in model_folders(self.settings.home.models_directory):
+        try:
+            folders = model_folders(self.settings.home.models_directory)
+        except ModelError as error:
+            folders = []
+            self._note_fault(error)
+        for folder in folders:
             try:
                 models.append(RiskModel.load(folder))
             except ModelError as error:
-                self.faults.append(str(error))
-                _log.error("a risk is not watched", error=str(error))
+                self._note_fault(error)
         return models
+
+    def _note_fault(self, error: ModelError) -> None:
+        self.faults.append(str(error))
+        _log.error("a risk is not watched", error=str(error))
 
     async def _open_store(self) -> Store:
         """Open the store, trying again for as long as the disk refuses."""

@@ -188,7 +188,7 @@ class _Performance:
         if playing.done():
             await playing
             patience = time.monotonic() + END_PATIENCE_S
-            closed = self._clock.wall() + MINUTE_GRACE_S + 2 * daemon.settings.store.commit_interval_s
+            closed = self._clock.wall() + MINUTE_GRACE_S + daemon.settings.store.commit_interval_s + 1.0
             while self._clock.wall() < closed and time.monotonic() < patience:
                 await self._look(daemon, phone)
         else:
