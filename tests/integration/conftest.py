@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from edge.clock import AcceleratedClock
+from tests.fakes.broker import mosquitto, subscriber
 from tests.fakes.home import VirtualHome, virtual_home
+
+__all__ = ["clock", "home", "mosquitto", "subscriber"]
 
 
 @pytest.fixture

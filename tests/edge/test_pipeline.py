@@ -1,0 +1,189 @@
+"""From packets to alerts, with the model that is shipped and simulated hearts."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+import numpy as np
+import pytest
+
+from edge.bluetooth.link import LinkState, LinkStatus, Packet
+from edge.pipeline import SILENCE_S, Pipeline, stored_windows, watch_risk
+from edge.readings import Alert, AlertState, Assessment, Channel, Quality, Reading, Risk
+from edge.risks.catalogue import load_models
+from edge.settings import PersonSettings
+from edge.virtual.rhythm import atrial_fibrillation, sinus
+from tests.fakes.clock import ManualClock
+from tests.fakes.packets import STRAP, strap_packets
+
+START = 1_800_000_000.0
+WATCH = "C0:DE:00:00:00:02"
+
+
+class Home:
+    """A pipeline, and what came out of it."""
+
+    def __init__(self, wearables: Iterable[str] = (STRAP,)) -> None:
+        self.clock = ManualClock(START)
+        self.readings: list[Reading] = []
+        self.assessments: list[Assessment] = []
+        self.alerts: list[Alert] = []
+        person = PersonSettings.model_validate(
+            {"id": "anna", "contacts": ["phone"], "wearables": [{"address": address} for address in wearables]}
+        )
+        self.inference = ThreadPoolExecutor(max_workers=1)
+        model = load_models()[Risk.ATRIAL_FIBRILLATION]
+        self.pipeline = Pipeline(
+            person,
+            [watch_risk("anna", model)],
+            clock=self.clock,
+            inference=self.inference,
+            keep=self._keep,
+            say=self._say,
+        )
+
+    def _keep(self, readings: Iterable[Reading], assessments: Iterable[Assessment]) -> None:
+        self.readings.extend(readings)
+        self.assessments.extend(assessments)
+
+    async def _say(self, alert: Alert) -> None:
+        self.alerts.append(alert)
+
+    async def hear(self, packets: Iterable[Packet]) -> None:
+        for packet in packets:
+            await self.clock.advance(max(0.0, packet.received_at - self.clock.wall()))
+            self.pipeline.receive(packet)
+            await self.pipeline.settled()
+
+    def rr(self, device: str = STRAP) -> list[Reading]:
+        return [r for r in self.readings if r.channel is Channel.RR_INTERVAL and r.device == device]
+
+
+@asynccontextmanager
+async def home(*wearables: str) -> AsyncIterator[Home]:
+    made = Home(wearables or (STRAP,))
+    running = asyncio.create_task(made.pipeline.run())
+    for address in made.pipeline.wearables:
+        made.pipeline.link_changed(address, LinkStatus(LinkState.STREAMING, START))
+    try:
+        yield made
+    finally:
+        running.cancel()
+        made.inference.shutdown()
+
+
+def af(seconds: float, seed: int = 1) -> list[float]:
+    return list(atrial_fibrillation(seconds, bpm=95, chance=random.Random(seed)))
+
+
+def calm(seconds: float, seed: int = 2) -> list[float]:
+    return list(sinus(seconds, bpm=66, chance=random.Random(seed)))
+
+
+async def test_sustained_af_is_one_alert_with_reason_and_end() -> None:
+    async with home() as here:
+        await here.hear(strap_packets([*calm(300), *af(900), *calm(900)], start=START))
+        raised, cleared = here.alerts
+        assert (raised.state, cleared.state) == (AlertState.RAISED, AlertState.CLEARED)
+        assert raised.id == cleared.id
+        assert "%" in raised.explanation.sentence
+        assert START + 300 < raised.opened_at < START + 900
+        assert raised.since < raised.opened_at
+
+
+async def test_a_calm_heart_says_nothing() -> None:
+    async with home() as here:
+        await here.hear(strap_packets(calm(1800), start=START))
+        assert here.alerts == []
+        assert here.assessments
+        assert all(a.score is not None for a in here.assessments)
+
+
+async def test_pain_08_a_strap_off_the_body_gets_no_score_however_plausible_its_heart_rate() -> None:
+    async with home() as here:
+        await here.hear(strap_packets(af(900), start=START, contact=False))
+        assert here.alerts == []
+        assert all(a.score is None and a.reason for a in here.assessments)
+        assert here.pipeline.wearables[STRAP].worn is False
+
+
+async def test_pain_09_silence_is_told_once_with_its_reason_and_never_as_a_score() -> None:
+    async with home() as here:
+        await here.hear(strap_packets(calm(300), start=START))
+        before = len(here.assessments)
+        here.pipeline.link_changed(STRAP, LinkStatus(LinkState.LOST, here.clock.wall()))
+        for _ in range(10):
+            await here.clock.advance(SILENCE_S)
+            here.pipeline.notice_silence()
+        (silence,) = here.assessments[before:]
+        assert silence.score is None
+        assert silence.reason == "no wearable is connected"
+
+
+async def test_a_malformed_packet_is_counted_and_left_out() -> None:
+    async with home() as here:
+        packets = list(strap_packets(calm(60), start=START))
+        packets[10] = Packet(STRAP, packets[10].characteristic, b"\x10", packets[10].received_at)
+        await here.hear(packets)
+        assert here.pipeline.wearables[STRAP].malformed_packets == 1
+        assert sum(len(r.values) for r in here.rr()) > 50
+
+
+async def test_what_was_held_comes_out_when_the_link_is_lost() -> None:
+    async with home() as here:
+        packets = list(strap_packets(calm(60), start=START))
+        await here.hear(packets[:30])
+        held = packets[40]
+        await here.hear([held])
+        before = sum(len(r.values) for r in here.rr())
+        here.pipeline.link_changed(STRAP, LinkStatus(LinkState.LOST, here.clock.wall()))
+        assert sum(len(r.values) for r in here.rr()) > before
+
+
+async def test_pain_25_the_strap_comes_before_the_watch_and_the_watch_takes_over() -> None:
+    async with home(STRAP, WATCH) as here:
+        both = [*strap_packets(calm(300), start=START), *strap_packets(af(300), start=START + 0.5, address=WATCH)]
+        await here.hear(sorted(both, key=lambda packet: packet.received_at))
+        assert here.assessments
+        assert all(a.score is not None and a.score < 0.5 for a in here.assessments)
+        await here.hear(strap_packets(af(900, seed=3), start=START + 400, address=WATCH))
+        assert [a.state for a in here.alerts] == [AlertState.RAISED]
+
+
+@pytest.mark.parametrize("stop_after_s", [300, 700, 905])
+async def test_pain_14_15_a_restart_loses_and_repeats_nothing(stop_after_s: int) -> None:
+    packets = list(strap_packets([*calm(300), *af(900), *calm(900)], start=START))
+    async with home() as whole:
+        await whole.hear(packets)
+    first = Home()
+    running = asyncio.create_task(first.pipeline.run())
+    await first.hear(packets[:stop_after_s])
+    running.cancel()
+    first.inference.shutdown()
+    async with home() as second:
+        said = first.alerts[-1] if first.alerts and first.alerts[-1].state is AlertState.RAISED else None
+        model = load_models()[Risk.ATRIAL_FIBRILLATION]
+        watch = watch_risk("anna", model, past=first.assessments, open_alert=said)
+        second.pipeline.watches = [watch]
+        since = first.assessments[-1].start
+        stored = [(t, v) for r in first.rr() for t, v in zip(_ends(r), r.values, strict=True) if t > since]
+        times, values = (np.array(column) for column in zip(*stored, strict=True))
+        flags = np.zeros(len(times), np.uint8)
+        second.pipeline.resume(watch, stored_windows(watch, times, values, flags))
+        await second.hear(packets[stop_after_s:])
+        states = [a.state for a in [*first.alerts, *second.alerts]]
+    assert states == [AlertState.RAISED, AlertState.CLEARED]
+    assert len({a.id for a in [*first.alerts, *second.alerts]}) == 1
+    assert all(not r.quality & Quality.OUT_OF_RANGE for r in second.rr())
+
+
+def _ends(reading: Reading) -> list[float]:
+    ends, time = [], reading.start
+    for value in reading.values:
+        time += value / 1000.0
+        ends.append(time)
+    return ends
