@@ -82,6 +82,7 @@ class Publisher:
         self._first_retry_s = first_retry_s
         self._stopping = threading.Event()
         self._last_fault = ""
+        self._moved = 0  # rows that have left the outbox over this connection
         self._state = PublisherState(connected=False, since=self._clock.wall(), error=None, sent=0)
         self._wake, self._waker = socket.socketpair()
         self._waker.settimeout(0.0)
@@ -119,11 +120,11 @@ class Publisher:
         failures = 0
         try:
             while not self._stopping.is_set():
-                began, sent = time.monotonic(), self._state.sent
+                began, self._moved = time.monotonic(), 0
                 try:
                     self._live()
                 except (BrokerError, StoreError) as error:
-                    useful = self._state.sent > sent or time.monotonic() - began > LONGEST_RETRY_S
+                    useful = self._moved > 0 or time.monotonic() - began > LONGEST_RETRY_S
                     failures = 1 if useful else failures + 1
                     self._failed(error)
                     self._stopping.wait(retry_delay(failures, self._chance, first=self._first_retry_s))
@@ -141,6 +142,7 @@ class Publisher:
                 before = self._state.sent
                 while not self._stopping.is_set():
                     session.exchange()
+                    self._moved = session.sent + session.parked
                     self._state = replace(self._state, sent=before + session.sent)
                 session.farewell()
                 self._state = replace(self._state, sent=before + session.sent)

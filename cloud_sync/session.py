@@ -3,6 +3,10 @@
 The outbox is the queue and our half of the session's state; paho holds only what is in flight. A row leaves the outbox
 when the broker has acknowledged it with success, and never before, so that whatever dies in between, the row is sent
 again. A row that the broker refuses is parked with the broker's reason, and so is one that it says is too large.
+
+Until the first row is acknowledged, only one is in flight: mosquitto closes the connection behind a refusal
+(eclipse-mosquitto/mosquitto#2579), and what else was on its way to it then makes TCP throw the refusal away unread.
+Sent alone, a row that is refused is sure to hear so, and cannot be sent for ever.
 """
 
 from __future__ import annotations
@@ -55,6 +59,7 @@ class Session:
         self._clock = clock
         self._wake = wake
         self._window = window
+        self._open = 1  # messages that may be in flight now
         self._largest: int | None = None
         self._waiting: deque[OutboxMessage] = deque()
         self._look_at = 0.0
@@ -63,6 +68,7 @@ class Session:
         self._answer: ReasonCode | None = None
         self._farewell: ReasonCode | None = None
         self.sent = 0
+        self.parked = 0
         self._client = make_client(broker, f"hearthbeat-{home}")
         self._client.max_inflight_messages_set(window)
         self._client.will_set(messages.status_topic(home), messages.status(online=False), qos=1, retain=True)
@@ -134,7 +140,7 @@ class Session:
         self._client.loop_misc()
 
     def _fill_window(self) -> None:
-        while len(self._in_flight) < self._window:
+        while len(self._in_flight) < self._open:
             if not self._waiting and not self._read_rows():
                 return
             message = self._waiting.popleft()
@@ -162,6 +168,7 @@ class Session:
 
     def _park(self, identifier: str, reason: str) -> None:
         self._outbox.park_message(identifier, reason)
+        self.parked += 1
         _log.warning("the broker refused a message, which is set aside", id=identifier, reason=reason)
 
     def _publish_status(self, *, online: bool) -> None:
@@ -193,6 +200,7 @@ class Session:
         else:
             self._acknowledged.append(identifier)
             self.sent += 1
+            self._open = self._window
 
     def _on_disconnect(
         self,
