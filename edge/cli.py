@@ -179,7 +179,7 @@ def _status(given: argparse.Namespace) -> int:
     from edge import status, status_view
 
     settings = load_settings(given.config)
-    answer = status.ask(settings.home.runtime()) or status.stored(settings)
+    answer = status.ask(settings.home.state_directory) or status.stored(settings)
     if given.json:
         print(json.dumps(answer))
     else:

@@ -118,9 +118,7 @@ class Daemon:
     async def _live(self, stack: AsyncExitStack) -> None:
         maintenance = Maintenance(self._store, self._recorder, self.clock, self.settings.store.keep_days)
         scheduler = nightly(maintenance.run)
-        runtime = self.settings.home.runtime()
-        runtime.mkdir(parents=True, exist_ok=True)
-        await stack.enter_async_context(status.serving(runtime, self.snapshot))
+        await stack.enter_async_context(status.serving(self.settings.home.state_directory, self.snapshot))
         async with asyncio.TaskGroup() as group:
             scanner = Scanner(self._radio, self.clock, self._chance)
             listening = [group.create_task(scanner.run(), name="scanner")]

@@ -50,19 +50,11 @@ class HomeSettings(_Table):
     """The household."""
 
     id: Identifier = Field(default="home", title="name of the household in MQTT topics")
-    state_directory: Path = Field(default=Path("/var/lib/hearthbeat"), title="where the store lives")
-    runtime_directory: Path | None = Field(
-        default=None, title="where the status socket lives; default: RUNTIME_DIRECTORY, else the state directory"
-    )
+    state_directory: Path = Field(default=Path("/var/lib/hearthbeat"), title="where the store and the status socket live")
     models_directory: Path | None = Field(
         default=None, title="where the models live; default: those that came with Hearthbeat"
     )
     adapter: str | None = Field(default=None, title="Bluetooth adapter, such as hci0; default: the first one")
-
-    def runtime(self) -> Path:
-        """The folder of the status socket."""
-        given = os.environ.get("RUNTIME_DIRECTORY")
-        return self.runtime_directory or (Path(given.split(":")[0]) if given else self.state_directory)
 
 
 class WearableSettings(_Table):
@@ -218,7 +210,7 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
         if path is None or path.is_absolute():
             return path
         credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-        if credentials and (Path(credentials) / path).exists():
+        if credentials and os.access(Path(credentials) / path, os.F_OK):
             return Path(credentials) / path
         return folder / path
 
@@ -227,7 +219,7 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
     changed["home"] = settings.home.model_copy(
         update={
             name: folder / value
-            for name in ("state_directory", "runtime_directory", "models_directory")
+            for name in ("state_directory", "models_directory")
             if (value := getattr(settings.home, name)) is not None
         }
     )

@@ -6,6 +6,7 @@ To change a table, add a migration below those that are there; never edit one th
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from typing import Final
 
 from sqlite_utils import Database, Migrations
@@ -94,7 +95,8 @@ def migrate(connection: Connection, migrations: Migrations = MIGRATIONS) -> None
 
 def _names(migrations: Migrations) -> set[str]:
     # A set that was never applied to this empty database: all of it is pending.
-    return {migration.name for migration in migrations.pending(Database(memory=True))}
+    with closing(sqlite3.connect(":memory:")) as empty:
+        return {migration.name for migration in migrations.pending(Database(empty))}
 
 
 def _refuse_newer(unknown: set[str], connection: Connection) -> None:
