@@ -50,7 +50,7 @@ class HomeSettings(_Table):
     """The household."""
 
     id: Identifier = Field(default="home", title="name of the household in MQTT topics")
-    state_directory: Path = Field(default=Path("/var/lib/hearthbeat"), title="where the store and the status socket live")
+    state_directory: Path = Field(default=Path("/var/lib/hearthbeat"), title="where store and status socket live")
     models_directory: Path | None = Field(
         default=None, title="where the models live; default: those that came with Hearthbeat"
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -17,3 +19,10 @@ def recordings() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no recordings at {folder}: set HEARTHBEAT_DATA to a folder with mitdb, ltafdb and nsr2db")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """Whoever sets the log up, sets it up for one test."""
+    yield
+    structlog.reset_defaults()
