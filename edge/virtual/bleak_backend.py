@@ -24,6 +24,8 @@ from bumble.gatt import Characteristic
 from bumble.gatt_client import CharacteristicProxy, ServiceProxy
 from bumble.hci import HCI_LE_Create_Connection_Cancel_Command
 
+from edge.virtual.connection import hang_up, is_up, while_connected
+
 T = TypeVar("T")
 
 # Names that bleak gives to the property bits: Bluetooth Core Specification 5.4, volume 3, part G, 3.3.1.1.
@@ -179,12 +181,14 @@ class BumbleClient(BaseBleakClient):
             raise BleakError("the client is connected already")
         async with asyncio.timeout(options.get("timeout", self._timeout)):
             connection = await self._link(self._device)
-            self._connection, self._peer = connection, Peer(connection)
             connection.on("disconnection", self._on_disconnection)
+            if not is_up(connection):
+                raise BleakError("the wearable disconnected at once")
+            self._connection, self._peer = connection, Peer(connection)
             try:
                 await self._answer(self._discover(self._peer))
             except BaseException:
-                await connection.disconnect()
+                await hang_up(connection)
                 raise
 
     async def _link(self, device: BLEDevice) -> Connection:
@@ -228,7 +232,7 @@ class BumbleClient(BaseBleakClient):
     async def disconnect(self) -> None:
         """See BaseBleakClient."""
         if self._connection is not None:
-            await self._connection.disconnect()
+            await hang_up(self._connection)
 
     async def pair(self, *_arguments: object, **_options: object) -> None:
         """See BaseBleakClient."""
@@ -289,14 +293,9 @@ class BumbleClient(BaseBleakClient):
 
     async def _answer(self, procedure: Coroutine[Any, Any, T]) -> T:
         """Await one ATT procedure; a link that drops meanwhile, and an error response, become bleak's errors."""
-        if self._connection is None:
-            procedure.close()
-            raise BleakError("not connected")
         try:
-            return await self._connection.cancel_on_disconnection(procedure)
+            return await while_connected(self._connected().connection, procedure)
+        except ConnectionResetError as error:
+            raise BleakError("the wearable disconnected") from error
         except ATT_Error as error:
             raise BleakGATTProtocolError(BleakGATTProtocolErrorCode(error.error_code)) from error
-        except asyncio.CancelledError:
-            if self._connection is None:
-                raise BleakError("the wearable disconnected") from None
-            raise

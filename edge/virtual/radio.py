@@ -2,55 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from types import TracebackType
 from typing import Final, Self
 
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.scanner import BaseBleakScanner
-from bumble.controller import Controller
 from bumble.device import Device, DeviceConfiguration
-from bumble.hci import (
-    Address,
-    HCI_ErrorCode,
-    HCI_LE_Connection_Complete_Event,
-    HCI_LE_Create_Connection_Cancel_Command,
-    HCI_StatusReturnParameters,
-    Role,
-)
+from bumble.hci import Address
 from bumble.host import Host
 from bumble.link import LocalLink
 from bumble.transport.common import AsyncPipeSink
 
 from edge.virtual.bleak_backend import client_backend, scanner_backend
+from edge.virtual.connection import VirtualController, hang_up
 
 # A static random address has its two highest bits set: Bluetooth Core Specification 5.4, volume 6, part B, 1.3.2.1.
 _CENTRAL_ADDRESS: Final = "C0:00:00:00:00:99"
-
-
-class _Controller(Controller):
-    """bumble's controller, and what it lacks: giving up a connection that is being made."""
-
-    def on_hci_le_create_connection_cancel_command(
-        self, command: HCI_LE_Create_Connection_Cancel_Command
-    ) -> HCI_StatusReturnParameters:
-        """Bluetooth Core Specification 5.4, volume 4, part E, 7.8.13: the connection completes as an unknown one."""
-        if (pending := self.pending_le_connection) is not None:
-            self.pending_le_connection = None
-            given_up = HCI_LE_Connection_Complete_Event(
-                status=HCI_ErrorCode.UNKNOWN_CONNECTION_IDENTIFIER_ERROR,
-                connection_handle=0,
-                role=Role.CENTRAL,
-                peer_address_type=pending.peer_address.address_type,
-                peer_address=pending.peer_address,
-                connection_interval=0,
-                peripheral_latency=0,
-                supervision_timeout=0,
-                central_clock_accuracy=0,
-            )
-            asyncio.get_running_loop().call_soon(self.send_hci_packet, given_up)
-        return super().on_hci_le_create_connection_cancel_command(command)
 
 
 class VirtualRadio:
@@ -61,8 +29,8 @@ class VirtualRadio:
     """
 
     def __init__(self) -> None:
-        # bumble warns of every packet that meets a link which has just gone, and losing links is what the tests do.
-        logging.getLogger("bumble").setLevel(logging.ERROR)
+        # bumble logs an error for every packet that meets a link which has just gone, as links here do on purpose.
+        logging.getLogger("bumble").setLevel(logging.CRITICAL)
         self._link = LocalLink()  # type: ignore[no-untyped-call]  # bumble left this one untyped
         self._devices: list[Device] = []
         self.central = self._device("central", _CENTRAL_ADDRESS)
@@ -80,7 +48,7 @@ class VirtualRadio:
             if device.is_advertising:
                 await device.stop_advertising()
             for connection in list(device.connections.values()):
-                await connection.disconnect()
+                await hang_up(connection)
         if self.central.scanning:
             await self.central.stop_scanning()
         for device in self._devices:
@@ -101,7 +69,7 @@ class VirtualRadio:
         return self._device(name, address)
 
     def _device(self, name: str, address: str) -> Device:
-        controller = _Controller(name, link=self._link, public_address=f"F0{address[2:]}")
+        controller = VirtualController(name, link=self._link, public_address=f"F0{address[2:]}")
         host = Host(controller, AsyncPipeSink(controller))
         device = Device(config=DeviceConfiguration(name=name, address=Address(address)), host=host)
         self._devices.append(device)

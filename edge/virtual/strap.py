@@ -14,6 +14,7 @@ from bumble.device import Connection
 from bumble.gatt import Characteristic, Service
 
 from edge.clock import Clock
+from edge.virtual.connection import hang_up
 from edge.virtual.radio import VirtualRadio
 from edge.wearables.heart_rate import HeartRateMeasurement, encode
 
@@ -134,7 +135,7 @@ class VirtualStrap:
     async def drop_link(self) -> None:
         """Break every connection from the strap's side; it advertises again at once."""
         for connection in list(self._device.connections.values()):
-            await connection.disconnect()
+            await hang_up(connection)
 
     async def leave(self) -> None:
         """Go out of range: no connection and no advertisement until `come_back`."""

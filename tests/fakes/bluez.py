@@ -18,6 +18,7 @@ from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
 from edge.virtual.bleak_backend import Advertised
+from edge.virtual.connection import hang_up
 from tests.fakes.bluez_gatt import GattOfDevice, Reply
 from tests.fakes.bluez_objects import (
     ADAPTER,
@@ -128,7 +129,7 @@ class EmulatedBluez:
 
     async def let_go(self, address: str) -> None:
         """Let the radio lose this wearable's link."""
-        await self._connected[_device_path(address)].connection.disconnect()
+        await hang_up(self._connected[_device_path(address)].connection)
 
     def _on_message(self, message: Message) -> bool | None:
         ours = message.destination in {"org.bluez", self._tree.bus and self._tree.bus.unique_name}
@@ -246,12 +247,12 @@ class EmulatedBluez:
     async def _disconnect(self, path: str, _message: Message) -> Reply:
         if path not in self._connected:
             raise BluezError("NotConnected", "Not Connected")
-        await self._connected[path].connection.disconnect()
+        await hang_up(self._connected[path].connection)
         return _NOTHING
 
     async def _drop_all(self) -> None:
         for gatt in list(self._connected.values()):
-            await gatt.connection.disconnect()
+            await hang_up(gatt.connection)
 
     def _gatt(self, path: str) -> GattOfDevice:
         for device, gatt in self._connected.items():

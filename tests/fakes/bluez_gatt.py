@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from bumble.gatt_client import CharacteristicProxy
 from dbus_fast import Message, Variant
 
 from edge.virtual.bleak_backend import uuid_string
+from edge.virtual.connection import while_connected
 from tests.fakes.bluez_objects import CHARACTERISTIC, DESCRIPTOR, DEVICE, SERVICE, BluezError, ObjectTree
 
 Reply = tuple[str, list[Any], list[int]]
@@ -43,8 +43,8 @@ class GattOfDevice:
     async def resolve(self) -> None:
         """Discover everything, show it on the bus, and say so; a link that drops meanwhile ends it."""
         try:
-            await self.connection.cancel_on_disconnection(self._discover())
-        except asyncio.CancelledError:
+            await while_connected(self.connection, self._discover())
+        except ConnectionResetError:
             return
         found = Variant("as", [uuid_string(service.uuid) for service in self._peer.services])
         self._tree.change(self._path, DEVICE, ServicesResolved=Variant("b", True), UUIDs=found)
@@ -129,9 +129,9 @@ class GattOfDevice:
 
     async def _answer(self, procedure: Any) -> Any:
         try:
-            return await self.connection.cancel_on_disconnection(procedure)
+            return await while_connected(self.connection, procedure)
         except ATT_Error as error:
             code = int(error.error_code)
             raise BluezError("Failed", f"Operation failed with ATT error: 0x{code:02x}") from error
-        except asyncio.CancelledError:
-            raise BluezError("Failed", "Not connected") from None
+        except ConnectionResetError as error:
+            raise BluezError("Failed", "Not connected") from error
