@@ -131,7 +131,7 @@ def _number(value: float | None, unit: str) -> str:
 
 
 def _clock(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
+    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%H:%M:%S")
 
 
 def kind_of(topic: str) -> str:

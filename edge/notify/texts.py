@@ -56,8 +56,8 @@ def _cleared(alert: Alert, person_name: str, zone: tzinfo | None) -> AlertText:
     if alert.kind == Risk.ATRIAL_FIBRILLATION:
         return AlertText(
             f"{person_name}: heartbeat regular again",
-            f"{person_name}'s irregular heartbeat, which began at {since}, ended at {until}. Such episodes come and "
-            "go: tell a doctor about it even if all is well now.",
+            f"{person_name}'s heartbeat, irregular since {since}, has been regular for some minutes at {until}. Such "
+            "episodes come and go: tell a doctor about it even if all is well now.",
         )
     return AlertText(f"{person_name}: over: {_kind_in_words(alert)}", f"It began at {since} and ended at {until}.")
 

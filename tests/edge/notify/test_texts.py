@@ -40,13 +40,13 @@ def test_an_alert_says_who_what_why_since_when_and_what_to_do() -> None:
 def test_an_end_says_when_it_began_and_ended() -> None:
     text = alert_text(CLEARED, "Mum", SUMMER)
     assert text.title == "Mum: heartbeat regular again"
-    assert "began at 14:05" in text.body
-    assert "ended at 15:05" in text.body
+    assert "irregular since 14:05" in text.body
+    assert "regular for some minutes at 15:05" in text.body
 
 
 def test_an_episode_over_midnight_says_the_date_on_which_it_began() -> None:
     body = alert_text(replace(CLEARED, cleared_at=FIVE_PAST_TWO + 86_400.0), "Mum", SUMMER).body
-    assert "began at 14:05 on 3 May, ended at 14:05" in body
+    assert "irregular since 14:05 on 3 May, has been regular for some minutes at 14:05" in body
 
 
 def test_a_kind_without_words_of_its_own_is_told_all_the_same() -> None:
