@@ -34,7 +34,13 @@ class Network:
     def __init__(self, content: bytes, *, where: str, runtime: Runtime | None = None) -> None:
         module = import_module(f"{runtime or installed_runtime()}.interpreter")
         try:
-            self._interpreter: Any = module.Interpreter(model_content=content, num_threads=1)
+            self._interpreter: Any = module.Interpreter(
+                model_content=content,
+                num_threads=1,
+                # ai-edge-litert's default delegate rounds int8 convolutions in another way than tflite-runtime, and is
+                # slower on networks as small as ours: without it both answer alike to the last bit.
+                experimental_op_resolver_type=module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            )
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"not a TFLite model: {error}", where=where, mend=REINSTALL) from error
@@ -46,8 +52,8 @@ class Network:
         self.input_shape = tuple(int(size) for size in inputs[0]["shape"])
         self.output_shape = tuple(int(size) for size in outputs[0]["shape"])
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
-        self._in_scale, self._in_zero = inputs[0]["quantization"]
-        self._out_scale, self._out_zero = outputs[0]["quantization"]
+        self._in_scale, self._in_zero = (np.float32(number) for number in inputs[0]["quantization"])
+        self._out_scale, self._out_zero = (np.float32(number) for number in outputs[0]["quantization"])
 
     def run(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """The output for float values of `input_shape`; nothing of an earlier run is left in the LSTM's state."""

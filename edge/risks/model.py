@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge.errors import ModelError
 from edge.readings import Assessment, Explanation, Window
 from edge.risks.interpreter import Network, Runtime
-from edge.risks.manifest import MODEL_FILE, AlertPolicy, Manifest, read_manifest
+from edge.risks.manifest import MODEL_FILE, REINSTALL, AlertPolicy, Manifest, read_manifest
 
 
 class Signals(Protocol):
@@ -33,8 +33,8 @@ class RiskModel:
     """One model of models/, ready to assess; one thread at a time may use it."""
 
     manifest: Manifest
-    _network: Network
-    _signals: Signals
+    network: Network
+    signals: Signals
 
     @classmethod
     def load(cls, folder: Path, *, runtime: Runtime | None = None) -> RiskModel:
@@ -46,20 +46,14 @@ class RiskModel:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise ModelError(
-                f"not readable: {error.strerror}", where=str(path), mend="install the model again"
-            ) from error
+            raise ModelError(f"not readable: {error.strerror}", where=str(path), mend=REINSTALL) from error
         if hashlib.sha256(content).hexdigest() != manifest.sha256:
-            raise ModelError(
-                "not the file that manifest.json describes", where=str(path), mend="install the model again"
-            )
+            raise ModelError("not the file that manifest.json describes", where=str(path), mend=REINSTALL)
         network = Network(content, where=str(path), runtime=runtime)
         expected = ((1, manifest.input.beats, manifest.input.channels), (1, 1))
         if not network.is_int8 or (network.input_shape, network.output_shape) != expected:
-            shapes = f"{network.input_shape} to {network.output_shape}"
-            raise ModelError(
-                f"takes {shapes}, the manifest says otherwise", where=str(path), mend="install the model again"
-            )
+            found = f"{'int8' if network.is_int8 else 'float32'} {network.input_shape} to {network.output_shape}"
+            raise ModelError(f"is {found}, manifest.json says otherwise", where=str(path), mend=REINSTALL)
         return cls(manifest, network, cast("Signals", import_module(f"edge.signals.{manifest.risk}")))
 
     @property
@@ -92,9 +86,9 @@ class RiskModel:
         score, explanation = None, None
         reason = self._shortage(window)
         if reason is None:
-            score = float(self._network.run(self._signals.model_input(window))[0, 0])
+            score = float(self.network.run(self.signals.model_input(window))[0, 0])
             if score >= self.threshold:
-                explanation = self._signals.explain(window, self.manifest.usual)
+                explanation = self.signals.explain(window, self.manifest.usual)
         return Assessment(
             person=window.person,
             risk=window.risk,

@@ -44,14 +44,17 @@ def mark_artefacts(rr_ms: NDArray[np.float64]) -> NDArray[np.bool_]:
     marks = (rr_ms < facts.low) | (rr_ms > facts.high)
     if rr_ms.shape[-1] < NEIGHBOURHOOD:
         return marks
-    around = rr_ms[..., _neighbours(rr_ms.shape[-1])]
+    around = rr_ms.take(_neighbours(rr_ms.shape[-1]), axis=-1)
     median = np.partition(around, NEIGHBOURHOOD // 2, axis=-1)[..., NEIGHBOURHOOD // 2]
     limit = TOLERANCE * median
-    off = np.abs(around - median[..., np.newaxis]) <= limit[..., np.newaxis]
-    steady = np.count_nonzero(off, axis=-1) >= STEADY_BEATS
     multiple = np.rint(rr_ms / median)
-    marks |= steady & (multiple >= 2) & (np.abs(rr_ms - multiple * median) <= multiple * limit)
-    split = steady[..., :-1] & (np.abs(rr_ms[..., :-1] + rr_ms[..., 1:] - median[..., :-1]) <= limit[..., :-1])
-    marks[..., :-1] |= split
-    marks[..., 1:] |= split
+    missed = (multiple >= 2.0) & (np.abs(rr_ms - multiple * median) <= multiple * limit)
+    split = np.abs(rr_ms[..., :-1] + rr_ms[..., 1:] - median[..., :-1]) <= limit[..., :-1]
+    if missed.any() or split.any():
+        near = np.abs(around - median[..., np.newaxis]) <= limit[..., np.newaxis]
+        steady = near.sum(axis=-1) >= STEADY_BEATS
+        split &= steady[..., :-1]
+        marks |= missed & steady
+        marks[..., :-1] |= split
+        marks[..., 1:] |= split
     return marks

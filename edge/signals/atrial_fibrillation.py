@@ -29,12 +29,14 @@ def relative_intervals(rr_ms: NDArray[np.float64], marks: NDArray[np.bool_]) -> 
     before it, both as shares of that median and scaled by LARGEST_CHANGE. A marked interval stands at the median, so it
     says nothing. At least one interval of each Window must be good.
     """
-    ordered = np.sort(np.where(marks, np.inf, rr_ms), axis=-1)
-    middle = np.count_nonzero(~marks, axis=-1, keepdims=True) // 2
-    median = np.take_along_axis(ordered, middle, axis=-1)
+    ordered = np.sort(np.where(marks, np.inf, rr_ms), axis=-1).reshape(-1, rr_ms.shape[-1])
+    middle = (~marks).sum(axis=-1).ravel() // 2
+    median = ordered[np.arange(len(ordered)), middle].reshape(*rr_ms.shape[:-1], 1)
     level = np.where(marks, 0.0, (rr_ms / median - 1.0) / LARGEST_CHANGE)
-    change = np.diff(level, axis=-1, prepend=level[..., :1])
-    return np.asarray(np.stack((level, change), axis=-1).clip(-1.0, 1.0), dtype=np.float32)
+    relative = np.zeros((*rr_ms.shape, CHANNELS), dtype=np.float32)
+    relative[..., 0] = level
+    relative[..., 1:, 1] = level[..., 1:] - level[..., :-1]
+    return relative.clip(-1.0, 1.0, out=relative)
 
 
 def explain(window: Window, usual: Mapping[str, float]) -> Explanation:

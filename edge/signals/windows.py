@@ -45,7 +45,8 @@ class RrWindows:
     def push(self, reading: Reading) -> list[Window]:
         """Take the next RR intervals, in the order of time; return the Windows that they complete."""
         windows: list[Window] = []
-        bad = bool(reading.quality & BAD)
+        # Arithmetic of flags is slow, and nearly every reading is good.
+        bad = reading.quality is not Quality.GOOD and bool(reading.quality & BAD)
         time = reading.start
         if reading.values:
             self._carry_on(time, windows)

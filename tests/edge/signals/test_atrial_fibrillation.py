@@ -1,0 +1,66 @@
+"""What the model sees of a Window, and what the person is told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from edge.readings import Risk, Window
+from edge.signals.atrial_fibrillation import CHANNELS, explain, model_input, plain_numbers, relative_intervals
+
+BEATS = 60
+
+
+def window(rr_ms: NDArray[np.float64], marks: NDArray[np.bool_] | None = None) -> Window:
+    marks = np.zeros(len(rr_ms), dtype=np.bool_) if marks is None else marks
+    return Window("ann", Risk.ATRIAL_FIBRILLATION, 0.0, float(rr_ms.sum()) / 1000.0, rr_ms, marks, 1.0)
+
+
+some_rr = arrays(np.float64, BEATS, elements=st.floats(1.0, 6000.0))
+some_marks = arrays(np.bool_, BEATS - 1).map(lambda marks: np.append(marks, [False]))
+
+
+@given(some_rr, some_marks)
+def test_the_input_is_always_finite_and_in_range(rr_ms: NDArray[np.float64], marks: NDArray[np.bool_]) -> None:
+    values = model_input(window(rr_ms, marks))
+    assert values.shape == (1, BEATS, CHANNELS)
+    assert values.dtype == np.float32
+    assert np.abs(values).max() <= 1.0
+
+
+@given(some_rr, some_marks, st.floats(1.0, 60_000.0))
+def test_what_is_marked_is_not_seen(rr_ms: NDArray[np.float64], marks: NDArray[np.bool_], other: float) -> None:
+    changed = np.where(marks, other, rr_ms)
+    assert (model_input(window(rr_ms, marks)) == model_input(window(changed, marks))).all()
+
+
+def test_the_rate_alone_is_not_seen() -> None:
+    rr_ms = np.random.default_rng(1).normal(800.0, 150.0, BEATS)
+    assert model_input(window(rr_ms)) == pytest.approx(model_input(window(rr_ms * 1.25)), abs=1e-6)
+
+
+def test_a_batch_is_seen_as_its_rows_are() -> None:
+    rr_ms = np.random.default_rng(2).normal(800.0, 150.0, (5, BEATS))
+    marks = np.random.default_rng(3).random((5, BEATS)) < 0.2
+    rows = np.stack([relative_intervals(row, mark) for row, mark in zip(rr_ms, marks, strict=True)])
+    assert (relative_intervals(rr_ms, marks) == rows).all()
+
+
+def test_the_sentence_says_the_plain_numbers() -> None:
+    rr_ms = np.tile([600.0, 900.0], BEATS // 2)
+    explanation = explain(window(rr_ms), {"irregularity_percent": 3.2})
+    assert explanation.numbers == pytest.approx({"irregularity_percent": 40.0, "heart_rate_bpm": 80.0})
+    assert explanation.sentence == (
+        "The time between heartbeats varied by 40 % from beat to beat (usually 3 %), at 80 beats a minute."
+    )
+
+
+def test_marked_intervals_do_not_enter_the_numbers() -> None:
+    rr_ms = np.full(BEATS, 1000.0)
+    rr_ms[10] = 2000.0
+    marks = np.arange(BEATS) == 10
+    assert plain_numbers(window(rr_ms, marks)) == {"irregularity_percent": 0.0, "heart_rate_bpm": 60.0}
