@@ -1,0 +1,83 @@
+"""What a strap does to RR intervals and a clinic's recorder does not: rounding, jitter, missed and extra beats.
+
+Ectopic beats are added too, because most of the recordings' people have few. The extents are our choice: wide of what
+the recordings show, so that the network meets the worst of a strap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+# Steps in ms of a wearable's clock: none, the Heart Rate Service's 1/1024 s, and the 8 ms of 125 samples a second.
+CLOCK_STEPS_MS: Final = (1e-6, 1000.0 / 1024.0, 8.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """How often windows are troubled, and how much: shares of windows, shares of beats, and ms."""
+
+    jittered_windows: float = 0.5
+    largest_jitter_ms: float = 10.0
+    ectopic_windows: float = 0.3
+    most_ectopic_beats: float = 0.15
+    misdetected_windows: float = 0.2
+    most_misdetected_beats: float = 0.05
+
+
+def trouble(rr_ms: Rows, is_af: Mask, *, beats: int, faults: Faults, random: np.random.Generator) -> tuple[Rows, Mask]:
+    """Trouble windows of shape (windows, more than `beats`); return the first `beats` of each and their labels."""
+    rr_ms = _ectopic(_jitter(rr_ms, faults, random), faults, random)
+    rr_ms, is_af = _misdetect(rr_ms, is_af, beats, faults, random)
+    step = random.choice(CLOCK_STEPS_MS, (len(rr_ms), 1))
+    return np.rint(rr_ms / step) * step, is_af
+
+
+def _chance(rows: int, share: float, most: float, random: np.random.Generator) -> Rows:
+    """For each window the chance that a beat is troubled: 0 in most, up to `most` in a `share` of them."""
+    return np.where(random.random((rows, 1)) < share, random.uniform(0.0, most, (rows, 1)), 0.0)
+
+
+def _jitter(rr_ms: Rows, faults: Faults, random: np.random.Generator) -> Rows:
+    """Move every beat a little."""
+    rows, length = rr_ms.shape
+    spread_ms = _chance(rows, faults.jittered_windows, faults.largest_jitter_ms, random)
+    return np.asarray(rr_ms + np.diff(random.normal(0.0, 1.0, (rows, length + 1)) * spread_ms, axis=1))
+
+
+def _ectopic(rr_ms: Rows, faults: Faults, random: np.random.Generator) -> Rows:
+    """Let beats come early by 15 to 45 % of their interval, in most windows with a full pause after them."""
+    rows, length = rr_ms.shape
+    early = random.random((rows, length - 1)) < _chance(rows, faults.ectopic_windows, faults.most_ectopic_beats, random)
+    shift_ms = np.where(early, random.uniform(0.15, 0.45, early.shape), 0.0) * rr_ms[:, :-1]
+    pause = random.random((rows, 1)) < 0.7
+    troubled = rr_ms.copy()
+    troubled[:, :-1] -= shift_ms
+    troubled[:, 1:] += np.where(pause, shift_ms, 0.0)
+    return troubled
+
+
+def _misdetect(rr_ms: Rows, is_af: Mask, beats: int, faults: Faults, random: np.random.Generator) -> tuple[Rows, Mask]:
+    """Split intervals at beats that are none, merge intervals at beats that were missed; keep the first `beats`."""
+    rows, length = rr_ms.shape
+    chance = _chance(rows, faults.misdetected_windows, faults.most_misdetected_beats, random)
+    split = random.random(rr_ms.shape) < chance
+    chance = _chance(rows, faults.misdetected_windows, faults.most_misdetected_beats, random)
+    merge = (random.random((rows, length - 1)) < chance) & ~split[:, :-1] & ~split[:, 1:]
+    merge[:, 1:] &= ~merge[:, :-1]
+    first_part = np.where(split, random.uniform(0.25, 0.75, rr_ms.shape), 1.0) * rr_ms
+    second_part = rr_ms - first_part
+    first_part[:, 1:] += np.where(merge, rr_ms[:, :-1], 0.0)
+    kept = np.ones_like(split)
+    kept[:, :-1] = ~merge
+    # Both parts of every interval side by side, then those that are kept moved to the front in their order.
+    parts = np.stack((first_part, second_part), axis=-1).reshape(rows, -1)
+    absent = ~np.stack((kept, split), axis=-1).reshape(rows, -1)
+    order = np.argsort(absent, axis=1, kind="stable")[:, :beats]
+    return np.take_along_axis(parts, order, axis=1), np.take_along_axis(np.repeat(is_af, 2, axis=1), order, axis=1)

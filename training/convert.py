@@ -1,0 +1,119 @@
+"""Weights to TFLite: the network again, with its LSTM written so that the converter makes one fused operation of it.
+
+A Keras LSTM as it stands becomes a loop whose int8 conversion crashes. The converter fuses a function that carries the
+attribute `api_implements` and has the arguments and results of `lstm` below, with a batch of one.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from tensorflow.lite.python.optimize import calibrator
+
+from training.networks import Architecture
+
+Weights = list[NDArray[np.float32]]
+STRIDES: Final = (1, 2)
+
+
+def float_model(architecture: Architecture, weights: Weights) -> bytes:
+    """The network as float32 TFLite, from (1, beats, channels) to the score (1, 1)."""
+    return _convert(architecture, weights, samples=None)
+
+
+def int8_model(architecture: Architecture, weights: Weights, samples: NDArray[np.float32]) -> bytes:
+    """The network as full-int8 TFLite; the ranges are taken from `samples` of shape (samples, beats, channels)."""
+    return _convert(architecture, weights, samples=samples)
+
+
+def _convert(architecture: Architecture, weights: Weights, samples: NDArray[np.float32] | None) -> bytes:
+    module = tf.Module()
+    shape = tf.TensorSpec((1, architecture.beats, architecture.channels), tf.float32)
+    module.score = tf.function(_network(architecture, weights), input_signature=[shape])
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures=module.score.get_concrete_function())
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        if samples is not None:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = lambda: ([sample[np.newaxis]] for sample in samples)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = converter.inference_output_type = tf.int8
+        with _FreshState():
+            return bytes(converter.convert())
+
+
+def _network(architecture: Architecture, weights: Weights) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The forward pass over constant weights: as Variables they would crash the converter."""
+    first, first_bias, second, second_bias, kernel, recurrent, bias, dense, dense_bias = map(tf.constant, weights)
+
+    def network(beats: tf.Tensor) -> tf.Tensor:
+        beat = tf.nn.relu(tf.nn.conv1d(beats, first, STRIDES[0], "SAME") + first_bias)
+        pair = tf.nn.relu(tf.nn.conv1d(beat, second, STRIDES[1], "SAME") + second_bias)
+        rhythm = tf.reduce_mean(_fused_lstm(pair, kernel, recurrent, bias, architecture.units), axis=1)
+        return tf.sigmoid(tf.matmul(rhythm, dense) + dense_bias)
+
+    return network
+
+
+def _fused_lstm(sequence: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor, units: int) -> tf.Tensor:
+    """All outputs (1, steps, units) of an LSTM, in the form that the converter fuses."""
+
+    def lstm(
+        inputs: tf.Tensor, hidden: tf.Tensor, cell: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
+        steps = tf.transpose(inputs, (1, 0, 2))
+
+        def step(index: tf.Tensor, hidden: tf.Tensor, cell: tf.Tensor, outputs: tf.TensorArray) -> tuple[object, ...]:
+            gates = tf.matmul(steps[index], kernel) + tf.matmul(hidden, recurrent) + bias
+            enter, forget, candidate, show = tf.split(gates, 4, axis=1)
+            cell = tf.sigmoid(forget) * cell + tf.sigmoid(enter) * tf.tanh(candidate)
+            hidden = tf.sigmoid(show) * tf.tanh(cell)
+            return index + 1, hidden, cell, outputs.write(index, hidden)
+
+        length = steps.shape[0]
+        outputs = tf.TensorArray(tf.float32, length, element_shape=(1, units))
+        _, hidden, cell, outputs = tf.while_loop(lambda index, *_: index < length, step, (0, hidden, cell, outputs))
+        return hidden, tf.transpose(outputs.stack(), (1, 0, 2)), hidden, cell, tf.constant(0.0)
+
+    attributes = {
+        "api_implements": f"lstm_{uuid.uuid4()}",
+        "api_preferred_device": "CPU",
+        "time_major": False,
+        "go_backwards": False,
+    }
+    fused = tf.function(lstm, autograph=False, experimental_attributes=attributes)
+    rest = tf.zeros((1, units))
+    return fused(sequence, rest, rest, kernel, recurrent, bias)[1]
+
+
+class _FreshState:
+    """While it is open, TensorFlow's int8 calibrator clears the LSTM's state before every sample.
+
+    Its calibrator feeds all samples into one running state, so the ranges become those of one endless window.
+    """
+
+    def __enter__(self) -> None:
+        self._feed: Any = calibrator.Calibrator._feed_tensors  # noqa: SLF001  no public way to reset the state
+        feed_all = self._feed
+
+        def feed_each(
+            instance: calibrator.Calibrator, samples: Callable[[], Iterable[Any]], resize_input: object
+        ) -> None:
+            for sample in samples():
+                feed_all(instance, _once(sample), resize_input)
+
+        calibrator.Calibrator._feed_tensors = feed_each  # noqa: SLF001  see above
+
+    def __exit__(self, *_: object) -> None:
+        calibrator.Calibrator._feed_tensors = self._feed  # noqa: SLF001  see above
+
+
+def _once(sample: tf.Tensor) -> Callable[[], Iterator[Any]]:
+    """A data set of one sample."""
+    return lambda: iter([sample])
