@@ -57,9 +57,10 @@ are at the threshold {threshold}.
 
 ## What people would have been told
 
-An alert is raised when {k} of the last {n} windows score at least {threshold} and their evidence has lasted
-{minimum_span:.0f} s; it is cleared when {clear_k} of the last {n} score below {clear_threshold}. A window with less
-than {coverage:.0%} of its time in good intervals has no score and speaks neither way. The threshold is the best on the
+An alert is raised when {k} of the last {n} windows score at least {threshold}. These must span {minimum_span:.0f} s:
+from a fast heart, whose windows follow faster, as many more are asked for as fill that time, and the same share of them
+must agree. It is cleared when {clear_k} of the last {n} score below {clear_threshold}. A window with less than
+{coverage:.0%} of its time in good intervals has no score and speaks neither way. The threshold is the best on the
 validation people among those that alert the fewest healthy ones of them.
 
 {alerts}

@@ -22,8 +22,9 @@ _Item = TypeVar("_Item")
 
 
 def watch(items: Sequence[_Item], what: str) -> Iterator[_Item]:
-    """Go through items with a progress bar on stderr."""
-    yield from track(items, description=what, console=Console(stderr=True), transient=True)
+    """Go through items, with a progress bar on stderr where somebody looks at it."""
+    console = Console(stderr=True)
+    yield from track(items, description=what, console=console, transient=True, disable=not console.is_terminal)
 
 
 class FitRecord(BaseModel):

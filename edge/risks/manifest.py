@@ -32,7 +32,8 @@ class InputSpecification(_Part):
 class AlertPolicy(_Part):
     """How assessments become an alert: raised by k of the last n windows that say so, cleared by clear_k that deny it.
 
-    A window without a score speaks neither way.
+    Windows that follow so fast that n of them span less than minimum_span_s are joined by those before them, of which
+    the same share must agree. A window without a score speaks neither way.
     """
 
     threshold: Share = Field(title="Score from which a window says that the risk is there")
@@ -41,7 +42,7 @@ class AlertPolicy(_Part):
     n: int = Field(title="Last windows that are looked at", ge=1)
     clear_k: int = Field(title="Of the last n windows, those that must deny it before the alert is cleared", ge=1)
     minimum_coverage: Share = Field(title="Share of a window's time in good samples, below which there is no score")
-    minimum_span_s: float = Field(title="Seconds for which the evidence must have lasted", ge=0.0)
+    minimum_span_s: float = Field(title="Seconds that the evidence must span", ge=0.0)
     maximum_span_s: float = Field(title="Seconds after which a window is too old to count", gt=0.0)
 
     @model_validator(mode="after")
