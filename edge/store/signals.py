@@ -13,7 +13,6 @@ from edge.readings import CHANNELS, Channel, Quality, Reading
 from edge.store.blocks import (
     COMPRESSED,
     PLAIN,
-    Codec,
     Columns,
     Packed,
     Whole,
@@ -33,6 +32,17 @@ _LARGEST_BLOCK: Final = 4096
 # (https://www.sqlite.org/fileformat.html, 1.6), and the row's numbers and header take up to 37.
 _ROOM: Final = PAGE_SIZE - 35 - 37
 SECONDS_PER_MINUTE: Final = 60
+
+# One statement, so that no commit of another thread comes between blocks and tail.
+_SAMPLES: Final = """
+    SELECT 1 AS sealed, b.id AS place, b.size, b.origin, b.times, b.samples, b.quality
+    FROM series s JOIN blocks b ON b.series = s.id
+    WHERE s.person = ? AND s.channel = ? AND b.last > ? AND b.first <= ?
+    UNION ALL
+    SELECT 0, t.position, t.size, t.origin, t.times, t.samples, t.quality
+    FROM series s JOIN tail t ON t.series = s.id
+    WHERE s.person = ? AND s.channel = ? AND s.last > ?
+    ORDER BY sealed DESC, place"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,7 +129,7 @@ class Signals:
                 continue
             self._add_block(series, packed, rest.part(0, size).times)
             rest = rest.part(size)
-            size = min(max(size * _ROOM // packed.bytes, _SMALLEST_BLOCK), _LARGEST_BLOCK)
+            size = min(max(size * _ROOM // max(packed.bytes, 1), _SMALLEST_BLOCK), _LARGEST_BLOCK)
         self._connection.execute("DELETE FROM tail WHERE series = ?", (series,))
         if len(rest.times):
             self._add_to_tail(series, 0, pack(rest, channel, PLAIN))
@@ -146,17 +156,10 @@ class Signals:
     def series(self, person: str, channel: Channel, start: float, end: float) -> Series:
         """The samples with start < time <= end (seconds since 1970 UTC), of all wearables that the person has worn."""
         rate = ticks_per_second(channel)
-        blocks = self._connection.rows(
-            "SELECT b.size, b.origin, b.times, b.samples, b.quality FROM series s JOIN blocks b ON b.series = s.id "
-            "WHERE s.person = ? AND s.channel = ? AND b.last > ? AND b.first <= ? ORDER BY b.id",
-            (person, channel, start * rate, end * rate),
+        rows = self._connection.rows(
+            _SAMPLES, (person, channel, start * rate, end * rate, person, channel, start * rate)
         )
-        tail = self._connection.rows(
-            "SELECT t.size, t.origin, t.times, t.samples, t.quality FROM series s JOIN tail t ON t.series = s.id "
-            "WHERE s.person = ? AND s.channel = ? AND s.last > ? ORDER BY t.series, t.position",
-            (person, channel, start * rate),
-        )
-        pieces = [*_unpacked(blocks, channel, COMPRESSED), *_unpacked(tail, channel, PLAIN)]
+        pieces = [unpack(Packed(*row), channel, COMPRESSED if sealed else PLAIN) for sealed, _, *row in rows]
         if not pieces:
             return Series(np.empty(0), np.empty(0), np.empty(0, np.uint8))
         columns = joined(pieces)
@@ -202,7 +205,3 @@ class Signals:
             stale = "SELECT id FROM series WHERE channel = ? AND last < ?"
             self._connection.execute(f"DELETE FROM tail WHERE series IN ({stale})", (channel, ticks))  # noqa: S608 -- ours
             self._connection.execute("UPDATE series SET waiting = 0 WHERE channel = ? AND last < ?", (channel, ticks))
-
-
-def _unpacked(rows: Sequence[tuple[int, int, bytes, bytes, bytes]], channel: Channel, codec: Codec) -> list[Columns]:
-    return [unpack(Packed(*row), channel, codec) for row in rows]
