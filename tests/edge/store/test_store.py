@@ -259,8 +259,9 @@ def test_maintenance_gives_back_what_was_forgotten(store: Store, path: Path) -> 
 
 def _later_edition(*, broken: bool) -> Migrations:
     later = Migrations("hearthbeat")
-    for migration in MIGRATIONS.pending(Database(memory=True)):
-        later(name=migration.name)(migration.fn)
+    with closing(sqlite3.connect(":memory:")) as empty:
+        for migration in MIGRATIONS.pending(Database(empty)):
+            later(name=migration.name)(migration.fn)
 
     @later()
     def second_edition(database: Database) -> None:
