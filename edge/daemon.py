@@ -24,6 +24,7 @@ from cloud_sync import messages
 from cloud_sync.broker import Broker
 from cloud_sync.publisher import Publisher
 from edge import status
+from edge.alerts.episodes import LOOK_BACK
 from edge.bluetooth.link import SILENCE_LIMIT_S, Link
 from edge.bluetooth.radio import Radio
 from edge.bluetooth.scanner import Scanner
@@ -248,9 +249,9 @@ class Daemon:
     async def _watch(self, person: str, model: RiskModel) -> RiskWatch:
         """One risk of one person, going on where the daemon stopped before."""
         call, store = self._recorder.call, self._store
-        past = await call(store.assessments.recent_assessments, person, model.manifest.risk, model.policy.n)
+        newest_first = await call(store.assessments.recent_assessments, person, model.manifest.risk, LOOK_BACK)
         opened = [a for a in await call(store.alerts.open_alerts, person) if a.kind == model.manifest.risk]
-        return watch_risk(person, model, past=past, open_alert=opened[0] if opened else None)
+        return watch_risk(person, model, past=newest_first[::-1], open_alert=opened[0] if opened else None)
 
     async def _stored_windows(self, watch_: RiskWatch) -> list[Window]:
         """What was stored since the last stored Assessment's Window began, or lately where there is none."""

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import structlog
 from bleak import BleakClient
 from bleak.backends.characteristic import BleakGATTCharacteristic
+from bleak.backends.device import BLEDevice
 from bleak.exc import BleakError, BleakGATTProtocolError
 
 from edge.bluetooth.backoff import Backoff
@@ -28,6 +29,9 @@ ABSENCE_S: Final = 10.0
 
 # Our choice: a link that held for a minute works; one that breaks earlier keeps its growing backoff.
 STEADY_S: Final = 60.0
+
+# Our choice: how often a wearable that is searched for in vain is sought among the connections that others left open.
+RELEASE_EVERY_S: Final = 30.0
 
 _log = structlog.get_logger(__name__)
 
@@ -143,8 +147,7 @@ class Link:
     async def _live(self) -> str:
         """Search, connect, stream; returns why the stream ended, or raises one of RADIO_ERRORS."""
         self._enter(LinkState.SEARCHING)
-        await self._radio.release(self.address)
-        device = await self._scanner.seen(self.address)
+        device = await self._find()
         self._enter(LinkState.CONNECTING)
         gone = asyncio.Event()
         client = await self._radio.connect(device, lambda _: gone.set())
@@ -156,6 +159,18 @@ class Link:
             return await self._stream(gone, streaming=streaming)
         finally:
             await self._disconnect(client)
+
+    async def _find(self) -> BLEDevice:
+        """Wait for an advertisement; none comes from a wearable whose connection somebody else has left open."""
+        found: list[BLEDevice] = []
+
+        async def look() -> None:
+            found.append(await self._scanner.seen(self.address))
+
+        while not found:
+            await self._radio.release(self.address)
+            await _first_of(look(), self._clock.sleep(RELEASE_EVERY_S))
+        return found[0]
 
     async def _subscribe(self, client: BleakClient) -> bool:
         """Subscribe and read; returns whether anything streams. Streams come first, since every second counts.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from bleak import BleakScanner
+from bleak import BleakAdapter, BleakScanner
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementDataCallback, BaseBleakScanner
@@ -70,6 +70,8 @@ class Radio:
         """End a connection that BlueZ still holds for a process which is gone: a held wearable does not advertise."""
         if self.client_backend is None:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                # While bleak still asks BlueZ for its objects, the next call would find nothing, and say nothing.
+                await BleakAdapter.get(bluez={"adapter": self.adapter} if self.adapter else {})
                 await close_stale_connections_by_address(address)
 
 
