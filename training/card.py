@@ -44,6 +44,10 @@ rhythms, each person by the root of the length of their recording, and troubled 
 8 ms, jittered, with ectopic, missed and invented beats. All data sets are from PhysioNet under the Open Data Commons
 Attribution License.
 
+Of the RR intervals, the rule for artefacts marks:
+
+{artefacts}
+
 ## One window, on people it never saw
 
 {metrics}
@@ -143,6 +147,13 @@ def _text(manifest: Manifest, failures: str, size: int) -> str:
             [
                 [group.replace("_", " "), *(f"{values[name]:g}" if name in values else "" for name in ALERT_COLUMNS)]
                 for group, values in manifest.alerts.items()
+            ],
+        ),
+        artefacts=_table(
+            ["people of", "in AF", "else"],
+            [
+                [name, *(f"{shares[key]:.3%}" if key in shares else "" for key in ("risk", "else"))]
+                for name, shares in manifest.artefacts.items()
             ],
         ),
         failures=failures,

@@ -55,6 +55,9 @@ def evaluate(data: Path, work: WorkFolder, models: Path) -> Manifest:
         training=fitted.facts,
         metrics=_figures(records, policy.threshold),
         alerts=_alerts(records, policy),
+        artefacts={
+            corpus: _marked([one for one in records if one.labelled.record.corpus == corpus]) for corpus in CORPORA
+        },
     )
     _deliver(models / manifest.risk.value, content, manifest)
     _keep_scores(work, records)
@@ -120,6 +123,18 @@ def _alerts(records: Sequence[ScoredRecord], policy: AlertPolicy) -> dict[str, d
         group: {name: round(value, 1) for name, value in values.items() if value is not None}
         for group, values in figures.items()
     }
+
+
+def _marked(records: Sequence[ScoredRecord]) -> dict[str, float]:
+    """The share of RR intervals that are marked, in windows of fibrillation and in others."""
+    marked: dict[str, list[float]] = {"risk": [], "else": []}
+    for one in records:
+        for window, is_af, complete in zip(
+            one.labelled.windows, one.labelled.is_af, one.labelled.complete, strict=True
+        ):
+            if complete:
+                marked["risk" if is_af else "else"].append(float(window.marks.mean()))
+    return {rhythm: round(float(np.mean(shares)), 6) for rhythm, shares in marked.items() if shares}
 
 
 def _deliver(folder: Path, content: bytes, manifest: Manifest) -> None:

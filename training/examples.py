@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge.readings import CHANNELS, Channel
 from edge.signals.artefacts import mark_artefacts
-from edge.signals.atrial_fibrillation import relative_intervals
+from edge.signals.atrial_fibrillation import model_inputs
 from training.augment import Faults, trouble
 from training.corpora.rhythm import AFIB, UNLABELLED, RhythmRecord
 from training.labels import AF_SHARE
@@ -51,7 +51,7 @@ class Examples:
             rr_ms, is_af = trouble(
                 self.rr_ms[places], self.is_af[places], beats=self.beats, faults=faults, random=random
             )
-            inputs.append(relative_intervals(rr_ms, mark_artefacts(rr_ms)))
+            inputs.append(model_inputs(rr_ms, mark_artefacts(rr_ms)))
             labels.append(is_af.mean(axis=1) >= AF_SHARE)
         return np.concatenate(inputs), np.concatenate(labels).astype(np.float32)
 

@@ -81,6 +81,9 @@ class Manifest(_Part):
     training: TrainingFacts
     metrics: dict[str, dict[str, float]] = Field(title="On held-out people: each figure in float and in int8")
     alerts: dict[str, dict[str, float]] = Field(title="On held-out people: what the policy would have told them")
+    artefacts: dict[str, dict[str, float]] = Field(
+        title="Shares of intervals marked as artefacts, in the risk and else"
+    )
 
 
 def read_manifest(folder: Path) -> Manifest:

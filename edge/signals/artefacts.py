@@ -19,6 +19,7 @@ NEIGHBOURHOOD: Final = 11
 # room for the fault itself and for one ectopic beat with its pause.
 TOLERANCE: Final = 0.10
 STEADY_BEATS: Final = 8
+FACTS: Final = CHANNELS[Channel.RR_INTERVAL]
 
 
 @cache
@@ -40,8 +41,7 @@ def mark_artefacts(rr_ms: NDArray[np.float64]) -> NDArray[np.bool_]:
     Rules 2 and 3 hold only where the neighbourhood is steady, see above. Ectopic beats are not marked: their interval
     and the pause after it make two medians, not one.
     """
-    facts = CHANNELS[Channel.RR_INTERVAL]
-    marks = (rr_ms < facts.low) | (rr_ms > facts.high)
+    marks = (rr_ms < FACTS.low) | (rr_ms > FACTS.high)
     if rr_ms.shape[-1] < NEIGHBOURHOOD:
         return marks
     around = rr_ms.take(_neighbours(rr_ms.shape[-1]), axis=-1)

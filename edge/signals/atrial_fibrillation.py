@@ -19,20 +19,28 @@ CHANNELS: Final = 2
 
 def model_input(window: Window) -> NDArray[np.float32]:
     """The model's input for a Window with at least one good interval: shape (1, beats, CHANNELS), within -1 to 1."""
-    return relative_intervals(window.values, window.marks)[np.newaxis]
+    good_ms = window.values[~window.marks]
+    middle = len(good_ms) // 2
+    return _relative(window.values, window.marks, np.partition(good_ms, middle)[middle])[np.newaxis]
 
 
-def relative_intervals(rr_ms: NDArray[np.float64], marks: NDArray[np.bool_]) -> NDArray[np.float32]:
+def model_inputs(rr_ms: NDArray[np.float64], marks: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The same for many windows of shape (windows, beats), in ms: shape (windows, beats, CHANNELS)."""
+    ordered = np.sort(np.where(marks, np.inf, rr_ms), axis=1)
+    middle = (~marks).sum(axis=1) // 2
+    return _relative(rr_ms, marks, ordered[np.arange(len(ordered)), middle, np.newaxis])
+
+
+def _relative(
+    rr_ms: NDArray[np.float64], marks: NDArray[np.bool_], median_ms: NDArray[np.float64] | np.float64
+) -> NDArray[np.float32]:
     """RR intervals without their rate: shape (..., beats) in ms becomes (..., beats, CHANNELS), within -1 to 1.
 
     Channel 0 is each interval's distance from the median of the good ones, channel 1 its distance from the interval
     before it, both as shares of that median and scaled by LARGEST_CHANGE. A marked interval stands at the median, so it
-    says nothing. At least one interval of each Window must be good.
+    says nothing.
     """
-    ordered = np.sort(np.where(marks, np.inf, rr_ms), axis=-1).reshape(-1, rr_ms.shape[-1])
-    middle = (~marks).sum(axis=-1).ravel() // 2
-    median = ordered[np.arange(len(ordered)), middle].reshape(*rr_ms.shape[:-1], 1)
-    level = np.where(marks, 0.0, (rr_ms / median - 1.0) / LARGEST_CHANGE)
+    level = np.where(marks, 0.0, (rr_ms / median_ms - 1.0) / LARGEST_CHANGE)
     relative = np.zeros((*rr_ms.shape, CHANNELS), dtype=np.float32)
     relative[..., 0] = level
     relative[..., 1:, 1] = level[..., 1:] - level[..., :-1]
@@ -55,7 +63,7 @@ def plain_numbers(window: Window) -> dict[str, float]:
     `irregularity_percent`: mean absolute difference of successive good intervals in % of the mean good interval (our
     choice, because it can be said in words; it is akin to RMSSD divided by the mean). `heart_rate_bpm`: beats a minute.
     """
-    good = ~window.marks
-    mean_ms = float(window.values[good].mean())
-    change_ms = np.abs(np.diff(window.values))[good[1:] & good[:-1]]
-    return {"irregularity_percent": 100.0 * float(change_ms.mean()) / mean_ms, "heart_rate_bpm": 60_000.0 / mean_ms}
+    rr_ms, good = window.values, ~window.marks
+    mean_ms = float(rr_ms[good].mean())
+    change_ms = float(np.abs(rr_ms[1:] - rr_ms[:-1])[good[1:] & good[:-1]].mean())
+    return {"irregularity_percent": 100.0 * change_ms / mean_ms, "heart_rate_bpm": 60_000.0 / mean_ms}

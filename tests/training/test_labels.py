@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from edge.readings import Channel, Reading, Risk
-from edge.signals.atrial_fibrillation import model_input, relative_intervals
+from edge.signals.artefacts import mark_artefacts
+from edge.signals.atrial_fibrillation import model_input, model_inputs
 from edge.signals.windows import RrWindows
 from training.corpora.ltafdb import LTAFDB
 from training.corpora.mitdb import MITDB
@@ -55,7 +56,8 @@ def test_training_sees_what_the_daemon_sees(recordings: Path) -> None:
         for begin, interval_ms in zip(recording.beats_s[:-1].tolist(), intervals_ms.tolist(), strict=True)
         for window in builder.push(Reading("201", "strap", Channel.RR_INTERVAL, "ms", begin, begin, (interval_ms,)))
     ]
-    of_training = [relative_intervals(window.values, window.marks) for window in labelled.windows]
+    rr_ms = np.stack([window.values for window in labelled.windows])
+    of_training = model_inputs(rr_ms, mark_artefacts(rr_ms))
     assert len(live) == len(of_training) > 50
     assert all((model_input(one)[0] == other).all() for one, other in zip(live, of_training, strict=True))
 

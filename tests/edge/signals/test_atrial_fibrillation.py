@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from edge.readings import Risk, Window
-from edge.signals.atrial_fibrillation import CHANNELS, explain, model_input, plain_numbers, relative_intervals
+from edge.signals.atrial_fibrillation import CHANNELS, explain, model_input, model_inputs, plain_numbers
 
 BEATS = 60
 
@@ -46,8 +46,8 @@ def test_the_rate_alone_is_not_seen() -> None:
 def test_a_batch_is_seen_as_its_rows_are() -> None:
     rr_ms = np.random.default_rng(2).normal(800.0, 150.0, (5, BEATS))
     marks = np.random.default_rng(3).random((5, BEATS)) < 0.2
-    rows = np.stack([relative_intervals(row, mark) for row, mark in zip(rr_ms, marks, strict=True)])
-    assert (relative_intervals(rr_ms, marks) == rows).all()
+    rows = np.concatenate([model_input(window(row, mark)) for row, mark in zip(rr_ms, marks, strict=True)])
+    assert (model_inputs(rr_ms, marks) == rows).all()
 
 
 def test_the_sentence_says_the_plain_numbers() -> None:
