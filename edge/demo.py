@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Final
 
@@ -22,9 +22,9 @@ from rich.console import Console
 from edge.bluetooth.link import SILENCE_LIMIT_S
 from edge.bluetooth.radio import Radio
 from edge.daemon import Daemon
-from edge.demo_view import Scene, View, alert_of, broker_line, kind_of
+from edge.demo_view import TRACE, Scene, View, alert_of, broker_line, kind_of
 from edge.logs import set_up_logs
-from edge.readings import AlertState, Channel
+from edge.readings import AlertState
 from edge.recorder import MINUTE_GRACE_S
 from edge.settings import LogSettings, Settings
 from edge.virtual.broker import Arrival, VirtualBroker
@@ -89,8 +89,8 @@ class _Performance:
                 await self._until_subscribed(strap)
                 playing = asyncio.create_task(strap.play(self._heart.rr_ms))
                 while not playing.done() and not self._seen_enough(phone):
-                    await self._look(daemon, phone)
-                await self._end(daemon, phone, playing)
+                    await self._look(daemon, strap, phone)
+                await self._end(daemon, strap, phone, playing)
         self._summarise(strap)
         return 0
 
@@ -147,7 +147,7 @@ class _Performance:
         self._clock.speed = self._demo.speed
         self._scene.started = self._clock.wall()
 
-    async def _look(self, daemon: Daemon, phone: VirtualPhone) -> None:
+    async def _look(self, daemon: Daemon, strap: VirtualStrap, phone: VirtualPhone) -> None:
         """Take one look at the daemon, and tell what is new."""
         scene = self._scene
         scene.now = self._clock.wall()
@@ -157,8 +157,10 @@ class _Performance:
         if wearable["link"] != self._link:
             self._link = wearable["link"]
             self._view.event(f"link: {self._link}")
-        if Channel.RR_INTERVAL in wearable["values"]:
-            scene.rr_ms.append(wearable["values"][Channel.RR_INTERVAL])
+        newest = islice(reversed(strap.sent), TRACE)
+        scene.rr_ms = [ticks / 1.024 for packet in newest for ticks in reversed(packet.measurement.rr_ticks)][:TRACE][
+            ::-1
+        ]
         assessment = person["last_assessment"]
         if assessment is not None and assessment["end"] != self._last_end:
             self._last_end = assessment["end"]
@@ -186,20 +188,20 @@ class _Performance:
     def _seen_enough(self, phone: VirtualPhone) -> bool:
         return self._demo.until_alert and bool(phone.shown) and AlertState.RAISED in self._said
 
-    async def _end(self, daemon: Daemon, phone: VirtualPhone, playing: asyncio.Task[None]) -> None:
+    async def _end(self, daemon: Daemon, strap: VirtualStrap, phone: VirtualPhone, playing: asyncio.Task[None]) -> None:
         """Let what is under way arrive: the last closed minute, and all that waits for the phone and the broker."""
         if playing.done():
             await playing
             patience = time.monotonic() + END_PATIENCE_S
             closed = self._clock.wall() + MINUTE_GRACE_S + daemon.settings.store.commit_interval_s + 1.0
             while self._clock.wall() < closed and time.monotonic() < patience:
-                await self._look(daemon, phone)
+                await self._look(daemon, strap, phone)
         else:
             playing.cancel()
         patience = time.monotonic() + END_PATIENCE_S
-        await self._look(daemon, phone)
+        await self._look(daemon, strap, phone)
         while not self._all_arrived() and time.monotonic() < patience:
-            await self._look(daemon, phone)
+            await self._look(daemon, strap, phone)
 
     def _all_arrived(self) -> bool:
         status = self._scene.status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Self
@@ -27,7 +27,7 @@ class Scene:
 
     title: str
     speed: float
-    rr_ms: deque[float] = field(default_factory=lambda: deque(maxlen=TRACE))
+    rr_ms: list[float] = field(default_factory=list)
     scores: deque[float] = field(default_factory=lambda: deque(maxlen=TRACE))
     status: Mapping[str, Any] | None = None
     phone: list[tuple[str, str]] = field(default_factory=list)
@@ -115,7 +115,7 @@ def _broker(scene: Scene) -> RenderableType:
     return Panel(Group(counts, *lines), title="MQTT broker", border_style="blue")
 
 
-def _trace(values: deque[float], low: float, high: float) -> str:
+def _trace(values: Iterable[float], low: float, high: float) -> str:
     steps = len(_BARS) - 1
     return "".join(_BARS[round(steps * min(max((value - low) / (high - low), 0.0), 1.0))] for value in values)
 
