@@ -306,6 +306,7 @@ class Daemon:
                 pipeline.notice_silence()
             if self._publisher is not None and not self._publisher.is_alive():
                 _log.error("the publisher died and is started anew")
+                self._publisher.stop()
                 self._publisher = self._start_publisher(self._store.path)
             report()
 

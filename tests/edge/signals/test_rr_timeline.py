@@ -19,7 +19,8 @@ START = 1_800_000_000.0
 def strap_packets(rr_ms: Sequence[float], *, latency: float = 0.03) -> list[tuple[float, list[float]]]:
     """A strap that sends once a second what has beaten since: (arrival, RR intervals in ms)."""
     packets: list[tuple[float, list[float]]] = []
-    beat, sent, waiting = START, START, []
+    beat, sent = START, START
+    waiting: list[float] = []
     for rr in rr_ms:
         while beat + rr / 1000 > sent + 1.0:
             sent += 1.0
