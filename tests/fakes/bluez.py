@@ -131,6 +131,13 @@ class EmulatedBluez:
         """Let the radio lose this wearable's link."""
         await hang_up(self._connected[_device_path(address)].connection)
 
+    async def flood(self, uuid: str, value: bytes, times: int) -> None:
+        """Notify everybody who subscribed to this characteristic so often, as fast as the bus takes it."""
+        for _ in range(times):
+            for gatt in self._connected.values():
+                gatt.notify(uuid, value)
+            await self._tree.drain()
+
     def _on_message(self, message: Message) -> bool | None:
         ours = message.destination in {"org.bluez", self._tree.bus and self._tree.bus.unique_name}
         if message.message_type is not MessageType.METHOD_CALL or not ours:

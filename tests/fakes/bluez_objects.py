@@ -52,6 +52,12 @@ class ObjectTree:
             properties.update(changed)
             self._signal(path, PROPERTIES, "PropertiesChanged", "sa{sv}as", [interface, changed, []])
 
+    async def drain(self) -> None:
+        """Wait until the bus has taken every signal, by its answer to a ping: dbus-fast fails on a full socket."""
+        if self.bus is not None:
+            ping = Message("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.Peer", "Ping")
+            await self.bus.call(ping)
+
     def with_interface(self, interface: str) -> list[str]:
         return [path for path, interfaces in self.objects.items() if interface in interfaces]
 

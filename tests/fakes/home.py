@@ -61,13 +61,13 @@ async def virtual_home(clock: Clock, straps: int = 1) -> AsyncIterator[VirtualHo
                 try:
                     yield VirtualHome(bus, bluez, worn)
                 finally:
-                    await _close_bleak()
+                    await close_bleak()
                     await bluez.stop()
         finally:
             await bus.stop()
 
 
-async def _close_bleak() -> None:
+async def close_bleak() -> None:
     """End the bus connection that bleak keeps for as long as the event loop lives, and never closes itself."""
     instance = manager._global_instances.pop(asyncio.get_running_loop(), None)
     if instance is not None and instance._bus is not None:
