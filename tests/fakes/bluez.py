@@ -133,9 +133,10 @@ class EmulatedBluez:
 
     async def flood(self, uuid: str, value: bytes, times: int) -> None:
         """Notify everybody who subscribed to this characteristic so often, as fast as the bus takes it."""
+        paths = [path for gatt in self._connected.values() for path in gatt.subscribed(uuid)]
         for _ in range(times):
-            for gatt in self._connected.values():
-                gatt.notify(uuid, value)
+            for path in paths:
+                self._tree.change(path, CHARACTERISTIC, Value=Variant("ay", value))
             await self._tree.drain()
 
     def _on_message(self, message: Message) -> bool | None:

@@ -93,11 +93,9 @@ class GattOfDevice:
             if path.startswith(f"{self._path}/"):
                 self._tree.remove(path)
 
-    def notify(self, uuid: str, value: bytes) -> None:
-        """Tell who subscribed to this characteristic a value that no wearable has sent."""
-        for path in self._subscribers:
-            if uuid_string(self._proxies[path].uuid) == uuid:
-                self._tree.change(path, CHARACTERISTIC, Value=Variant("ay", value))
+    def subscribed(self, uuid: str) -> list[str]:
+        """Paths of the characteristics of this UUID to which somebody has subscribed."""
+        return [path for path in self._subscribers if uuid_string(self._proxies[path].uuid) == uuid]
 
     async def read_value(self, path: str, _message: Message) -> Reply:
         value = bytes(await self._answer(self._peer.gatt_client.read_value(self._proxy(path).handle)))
