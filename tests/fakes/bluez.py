@@ -121,11 +121,12 @@ class EmulatedBluez:
         await self.start()
 
     async def hold(self, address: str) -> None:
-        """Connect to a wearable for nobody, as after a crash of the process that had asked for it."""
+        """Be connected to a wearable for nobody, as long after a crash of the process that had asked for it."""
         path = _device_path(address)
         if path not in self._tree.objects:
             self._add_device(path, Address(address))
         await self._open(path)
+        await asyncio.gather(*self._tasks)
 
     async def let_go(self, address: str) -> None:
         """Let the radio lose this wearable's link."""
