@@ -1,7 +1,8 @@
 """What a strap does to RR intervals and a clinic's recorder does not: rounding, jitter, missed and extra beats.
 
-Ectopic beats are added too, because most of the recordings' people have few. The extents are our choice: wide of what
-the recordings show, so that the network meets the worst of a strap.
+Ectopic beats and the sway of the heart rate with the breath are added too, because most people of the recordings are
+old and have little of either. The extents are our choice: wide of what the recordings show, so that the network meets
+the worst of it.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ CLOCK_STEPS_MS: Final = (1e-6, 1000.0 / 1024.0, 8.0)
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """How often windows are troubled, and how much: shares of windows, shares of beats, and ms."""
+    """How often windows are troubled, and how much: shares of windows, of beats and of an interval, and ms."""
 
     jittered_windows: float = 0.5
     largest_jitter_ms: float = 10.0
+    swaying_windows: float = 0.2
+    largest_sway: float = 0.15
     ectopic_windows: float = 0.3
     most_ectopic_beats: float = 0.15
     misdetected_windows: float = 0.2
@@ -33,7 +36,7 @@ class Faults:
 
 def trouble(rr_ms: Rows, is_af: Mask, *, beats: int, faults: Faults, random: np.random.Generator) -> tuple[Rows, Mask]:
     """Trouble windows of shape (windows, more than `beats`); return the first `beats` of each and their labels."""
-    rr_ms = _ectopic(_jitter(rr_ms, faults, random), faults, random)
+    rr_ms = _ectopic(_sway(_jitter(rr_ms, faults, random), is_af, faults, random), faults, random)
     rr_ms, is_af = _misdetect(rr_ms, is_af, beats, faults, random)
     step = random.choice(CLOCK_STEPS_MS, (len(rr_ms), 1))
     return np.rint(rr_ms / step) * step, is_af
@@ -49,6 +52,15 @@ def _jitter(rr_ms: Rows, faults: Faults, random: np.random.Generator) -> Rows:
     rows, length = rr_ms.shape
     spread_ms = _chance(rows, faults.jittered_windows, faults.largest_jitter_ms, random)
     return np.asarray(rr_ms + np.diff(random.normal(0.0, 1.0, (rows, length + 1)) * spread_ms, axis=1))
+
+
+def _sway(rr_ms: Rows, is_af: Mask, faults: Faults, random: np.random.Generator) -> Rows:
+    """Let windows without fibrillation sway with the breath, every 2.5 to 12 beats, not quite evenly."""
+    rows, length = rr_ms.shape
+    extent = _chance(rows, faults.swaying_windows, faults.largest_sway, random) * ~is_af.any(axis=1, keepdims=True)
+    turn = 2.0 * np.pi / random.uniform(2.5, 12.0, (rows, 1)) + random.normal(0.0, 0.15, (rows, length))
+    phase = random.uniform(0.0, 2.0 * np.pi, (rows, 1)) + np.cumsum(turn, axis=1)
+    return np.asarray(rr_ms * (1.0 + extent * np.sin(phase)))
 
 
 def _ectopic(rr_ms: Rows, faults: Faults, random: np.random.Generator) -> Rows:

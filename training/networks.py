@@ -18,7 +18,7 @@ class Architecture:
     channels: int = 2
     first_filters: int = 16
     second_filters: int = 32
-    units: int = 32
+    units: int = 40
 
 
 def build(architecture: Architecture) -> tf.keras.Model:

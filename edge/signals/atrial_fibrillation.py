@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from edge.readings import Explanation, Window
 
-# Our choice, measured on the training people: intervals differ from their median by less than a half in nearly every
-# beat, in atrial fibrillation too; what lies beyond carries no more evidence and would cost the rest its resolution in
-# int8 (1/256 of the range).
+# Our choice: in the median training person 96 % of the intervals in atrial fibrillation, and 99.7 % of the others, lie
+# within a half of their window's median. What lies beyond is cut off, because it carries little more evidence and would
+# cost the rest its resolution in int8 (1/256 of the range).
 LARGEST_CHANGE: Final = 0.5
 CHANNELS: Final = 2
 
