@@ -41,8 +41,8 @@ The network is two convolutions, an LSTM and a mean over its outputs, {size} byt
 The split is by person: nobody is in two parts. The seed is {seed}. A window is AF when at least half of its beats carry
 the experts' AFIB label; windows with unlabelled beats are left out. Training windows are drawn evenly from both
 rhythms, each person by the root of the length of their recording, and troubled like a strap's: rounded to 1/1024 s or
-8 ms, jittered, with ectopic, missed and invented beats. All data sets are from PhysioNet under the Open Data Commons
-Attribution License.
+8 ms, jittered, with missed and invented beats. Ectopic beats and the sway of the breath are added too. All data sets are
+from PhysioNet under the Open Data Commons Attribution License.
 
 Of the RR intervals, the rule for artefacts marks:
 
@@ -78,7 +78,8 @@ validation people among those that alert the fewest healthy ones of them.
 
 {failures}
 
-- A rhythm that is irregular without AF, most of all frequent ectopic beats, looks like it. AF that is regular (under a
+- A rhythm that is irregular without AF looks like it: most of all frequent ectopic beats, and a few healthy people's
+  strong sinus arrhythmia at night, which is where false alerts come from. AF that is regular (under a
   pacemaker, or as flutter) does not look like AF in RR intervals, and is missed.
 - The experts' labels are part of the figures: ltafdb marks the rate in slow AF as bradycardia, and some of its AF
   stretches are regular.

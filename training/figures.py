@@ -76,7 +76,8 @@ def draw_example(arrays: Arrays, place: int, title: str, path: Path) -> None:
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(4.6, 2.0), layout="constrained")
         axes.plot(arrays["rr_ms"][place], color=AF if arrays["is_af"][place] else OTHER, marker=".", lw=0.8)
-        axes.set(xlabel="heartbeat", ylabel="RR interval, ms", title=title, ylim=(0, None))
+        axes.set(xlabel="heartbeat", ylabel="RR interval, ms", title=title)
+        axes.set_ylim(0.0, 1.15 * float(arrays["rr_ms"][place].max()))
         _save(figure, path)
 
 
