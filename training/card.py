@@ -41,8 +41,8 @@ The network is two convolutions, an LSTM and a mean over its outputs, {size} byt
 The split is by person: nobody is in two parts. The seed is {seed}. A window is AF when at least half of its beats carry
 the experts' AFIB label; windows with unlabelled beats are left out. Training windows are drawn evenly from both
 rhythms, each person by the root of the length of their recording, and troubled like a strap's: rounded to 1/1024 s or
-8 ms, jittered, with missed and invented beats. Ectopic beats and the sway of the breath are added too. All data sets are
-from PhysioNet under the Open Data Commons Attribution License.
+8 ms, jittered, with missed and invented beats. Ectopic beats and the sway of the breath are added too. All data sets
+are from PhysioNet under the Open Data Commons Attribution License.
 
 Of the RR intervals, the rule for artefacts marks:
 
