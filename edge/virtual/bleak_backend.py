@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -192,10 +193,14 @@ class BumbleClient(BaseBleakClient):
                 raise
 
     async def _link(self, device: BLEDevice) -> Connection:
+        connecting = asyncio.ensure_future(self.central.connect(device.details, timeout=None))
         try:
-            return await self.central.connect(device.details, timeout=None)
+            return await asyncio.shield(connecting)
         except asyncio.CancelledError:
+            # It may succeed in the very moment in which it is given up; nobody must be left connected.
             await self.central.send_sync_command(HCI_LE_Create_Connection_Cancel_Command())
+            with suppress(BaseBumbleError):
+                await hang_up(await connecting)
             raise
         except BaseBumbleError as error:
             raise BleakError(f"connecting to {self.address} failed: {error}") from error

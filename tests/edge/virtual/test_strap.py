@@ -140,6 +140,7 @@ async def test_strap_knows_whether_anybody_listens() -> None:
             assert not strap.subscribed.is_set()
             await listener.client.start_notify(MEASUREMENT, listener.on_packet)
             assert strap.subscribed.is_set()
+        await settle()
         assert not strap.subscribed.is_set()
 
 
