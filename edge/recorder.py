@@ -17,7 +17,7 @@ import structlog
 
 from edge.clock import Clock
 from edge.errors import StoreError
-from edge.readings import Alert, Assessment, DueNotification, Notification, OutboxMessage, Reading
+from edge.readings import Alert, Assessment, Channel, DueNotification, Notification, OutboxMessage, Reading
 from edge.store.minutes import DirtyMinute
 from edge.store.store import Batch, Store
 
@@ -86,6 +86,7 @@ class Recorder:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._waiting = _Waiting()
         self._writing = asyncio.Lock()
+        self._begun = asyncio.Event()
         self._retry_at: dict[str, float] = {}
         self.dropped_readings = 0
         self.fault: str | None = None
@@ -99,6 +100,9 @@ class Recorder:
         """Take Readings and Assessments for the next group commit."""
         self._waiting.readings.extend(readings)
         self._waiting.assessments.extend(assessments)
+        # A battery level comes with every connection and proves nothing of the stream.
+        if not self._begun.is_set() and any(r.channel is not Channel.BATTERY for r in self._waiting.readings):
+            self._begun.set()
         excess = len(self._waiting.readings) - MOST_WAITING
         if excess > 0:
             del self._waiting.readings[:excess]
@@ -112,7 +116,19 @@ class Recorder:
         await self.commit()
 
     async def run(self) -> None:
-        """Commit every `interval_s` and tell the minutes that have closed, until cancelled."""
+        """Commit the first Readings at once, then every `interval_s`, and tell the minutes that have closed."""
+        first = asyncio.create_task(self._commit_first())
+        try:
+            await self._commit_regularly()
+        finally:
+            first.cancel()
+
+    async def _commit_first(self) -> None:
+        """A daemon that works shows it at once, and a disk that refuses too."""
+        await self._begun.wait()
+        await self.commit()
+
+    async def _commit_regularly(self) -> None:
         while True:
             await self._clock.sleep(self._interval_s)
             await self.commit()

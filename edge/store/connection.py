@@ -47,6 +47,17 @@ def store_error(error: sqlite3.Error | OSError, path: Path) -> StoreError:
     return StoreError(f"{what} ({error})", where=str(path), mend=mend)
 
 
+def _create(path: Path) -> None:
+    """Make the file where there is none, for this user alone: SQLite gives its mode to log and shared memory too.
+
+    One that is there must not be opened, not even for a moment: closing it again would cancel the locks that this
+    process's other connections hold on it (https://www.sqlite.org/howtocorrupt.html, 2.2), and the next program to
+    leave would then delete the write-ahead log under our hands.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
 class Connection:
     """A connection to the store's file, for one thread at a time.
 
@@ -56,8 +67,7 @@ class Connection:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            # Health data: nobody else may read it. SQLite gives the file's own mode to its log and shared memory.
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            _create(path)
             self._sqlite = sqlite3.connect(
                 path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=256
             )

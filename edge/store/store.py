@@ -61,8 +61,8 @@ class Store:
         """Store `batch`, all or nothing.
 
         The call returns when the disk has it: with group commits that is one write every few seconds, and the loss
-        bound holds for a power cut too. What has an id is stored once however often it comes; readings are not, so repeat a
-        commit only when it has failed.
+        bound holds for a power cut too. What has an id is stored once however often it comes; readings are not, so
+        repeat a commit only when it has failed.
         """
         with self._connection.transaction(durable=True):
             self.minutes.mark(self.signals.append(batch.readings))

@@ -68,6 +68,10 @@ async def recording(path: Path) -> AsyncIterator[tuple[Recorder, Store, ManualCl
             await recorder.close()
 
 
+def stored(store: Store) -> int:
+    return len(store.signals.series("anna", Channel.RR_INTERVAL, 0, START + 100).values)
+
+
 def fill_disk(store: Store) -> None:
     (pages,) = store._connection.rows("PRAGMA page_count")[0]
     store._connection.rows(f"PRAGMA max_page_count = {pages}")
@@ -80,12 +84,16 @@ def free_disk(store: Store) -> None:
 async def test_signals_are_committed_every_interval(tmp_path: Path) -> None:
     async with recording(tmp_path) as (recorder, store, clock):
         running = asyncio.create_task(recorder.run())
-        recorder.keep([rr(START, 800.0, 810.0)], [])
+        recorder.keep([rr(START, 800.0)], [])
+        await clock.advance(0.0)
+        await recorder.call(lambda: None)
+        assert stored(store) == 1, "the first sample is stored at once"
+        recorder.keep([rr(START + 1, 810.0)], [])
         await clock.advance(5.9)
-        assert len(store.signals.series("anna", Channel.RR_INTERVAL, 0, START + 100).values) == 0
+        assert stored(store) == 1
         await clock.advance(0.2)
         await recorder.call(lambda: None)
-        assert len(store.signals.series("anna", Channel.RR_INTERVAL, 0, START + 100).values) == 2
+        assert stored(store) == 2
         running.cancel()
 
 

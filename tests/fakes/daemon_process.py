@@ -19,6 +19,12 @@ from edge.logs import set_up_logs
 from edge.settings import load_settings
 from tests.conftest import CHECKOUT
 
+# The daemon installs without pandas, which sqlite-utils would load where a test's dependency has brought it.
+WITHOUT_PANDAS = (
+    "import runpy, sys; sys.modules['pandas'] = None; "
+    "runpy.run_module('tests.fakes.daemon_process', run_name='__main__', alter_sys=True)"
+)
+
 
 class DaemonProcess:
     """Starts, kills and starts again one home's daemon; its log goes to `log`."""
@@ -33,13 +39,18 @@ class DaemonProcess:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-m",
-                "tests.fakes.daemon_process",
+                "-c",
+                WITHOUT_PANDAS,
                 *self._arguments,
                 cwd=CHECKOUT,
                 env=self._environment,
                 stderr=log,
             )
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     async def kill(self) -> None:
         """SIGKILL: no handler runs, nothing is flushed."""

@@ -8,6 +8,7 @@ import os
 import random
 import sqlite3
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -300,3 +301,21 @@ def test_a_store_of_a_newer_edition_is_refused(path: Path) -> None:
     connection.close()
     with pytest.raises(StoreError, match=r"written by a newer Hearthbeat \(it knows second_edition\); install"):
         Store(path)
+
+
+def test_pain_24_whoever_looks_in_from_outside_takes_nothing_away(store: Store, path: Path) -> None:
+    look = (
+        "import sqlite3, sys; connection = sqlite3.connect(sys.argv[1]); "
+        "print(connection.execute('SELECT count(*) FROM outbox').fetchone()[0]); connection.close()"
+    )
+
+    def seen_from_outside() -> int:
+        seen = subprocess.run([sys.executable, "-c", look, str(path)], capture_output=True, check=True, text=True)
+        return int(seen.stdout)
+
+    store.commit(Batch(messages=[message(1)]))
+    with Store(path):
+        """As the publisher opens the daemon's store, and leaves it."""
+    assert seen_from_outside() == 1
+    store.commit(Batch(messages=[message(2)]))
+    assert seen_from_outside() == 2
