@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from edge.alerts.episodes import Episodes, PersistenceRule
-from edge.readings import AlertState, Assessment, Risk, Severity
+from edge.readings import Assessment, Risk
 from training.alerts import policy_with
 from training.votes import Episode, episodes
 
@@ -60,14 +56,8 @@ def test_wavering_scores_do_not_clear() -> None:
     assert episode.cleared_at is None
 
 
-@given(st.text("+-~?", max_size=150), st.sampled_from([40.0, 70.0, 150.0, 220.0]))
-def test_training_counts_the_alerts_that_the_daemon_would_give(scores: str, bpm: float) -> None:
-    rule = PersistenceRule(**POLICY.model_dump())
-    watch = Episodes(rule, Severity.WARNING)
-    all_of = assessments(scores, bpm)
-    changes = [alert for one in all_of if (alert := watch.weigh(one)) is not None]
-    raised = [(alert.since, alert.opened_at) for alert in changes if alert.state is AlertState.RAISED]
-    cleared = [alert.cleared_at for alert in changes if alert.state is AlertState.CLEARED]
-    found = episodes(all_of, POLICY)
-    assert [(one.since, one.raised_at) for one in found] == raised
-    assert [one.cleared_at for one in found if one.cleared_at is not None] == cleared
+def test_a_second_episode_is_one_of_its_own() -> None:
+    first, second = told("+" * 20 + "-" * 20 + "+" * 20)
+    assert first.cleared_at is not None
+    assert first.cleared_at < second.since
+    assert second.cleared_at is None
