@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import math
 import random
+import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from edge import status
 from edge.clock import AcceleratedClock
 from edge.readings import AlertState, Channel
 from edge.recorder import MINUTE_GRACE_S
+from edge.risks.catalogue import MODELS
 from edge.store.store import Store
 from edge.virtual.phone import VirtualPhone
 from edge.virtual.rhythm import atrial_fibrillation, sinus
@@ -93,12 +95,12 @@ class Household:
 
 
 @asynccontextmanager
-async def household(folder: Path, broker: Mosquitto) -> AsyncIterator[Household]:
+async def household(folder: Path, broker: Mosquitto, settings: str = SETTINGS) -> AsyncIterator[Household]:
     clock = AcceleratedClock(SPEED)
     async with virtual_home(clock) as home, VirtualPhone() as phone:
         config = folder / "hearthbeat.toml"
         config.write_text(
-            SETTINGS.format(address=home.straps[0].address, url=phone.url, host=broker.host, port=broker.port)
+            settings.format(address=home.straps[0].address, url=phone.url, host=broker.host, port=broker.port)
         )
         daemon = DaemonProcess(config, clock, home.environment, folder / "daemon.log")
         await daemon.start()
@@ -254,3 +256,38 @@ def _downtime(times: Any, kill: float) -> float:
     """Seconds from a kill to the next stored beat."""
     later = times[times > kill]
     return float(later[0] - kill) + 2.5 if later.size else 120.0
+
+
+@pytest.mark.timeout(120)
+async def test_a_damaged_model_and_a_wrong_password_are_told_and_the_daemon_lives_on(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(MODELS, models)
+    model = models / "atrial_fibrillation" / "model.tflite"
+    model.write_bytes(model.read_bytes()[:-100])
+    mosquitto.stop()
+    mosquitto.set_users({"home": "right"})
+    mosquitto.start()
+    (tmp_path / "password").write_text("not-the-password\n")
+    more = 'username = "home"\npassword_file = "password"\n[log]'
+    with_models = '[home]\nmodels_directory = "models"\n'
+    altered = SETTINGS.replace("[log]", more).replace("[home]\n", with_models)
+    async with household(tmp_path, mosquitto, altered) as house:
+        strap = house.home.straps[0]
+        await strap.subscribed.wait()
+        playing = asyncio.create_task(strap.play(heart(3)))
+        await house.until("people.0.wearables.0.link", "streaming")
+        await house.clock.sleep(30.0)
+        answer = await house.until("broker.state", "not connected")
+        playing.cancel()
+        (fault,) = answer["faults"]
+        assert str(model) in fault
+        assert "not the file that manifest.json describes" in fault
+        assert "check username and password_file" in answer["broker"]["error"]
+        assert await house.daemon.stop() == 0
+        with house.store() as store:
+            assert len(store.signals.series("anna", Channel.RR_INTERVAL, 0.0, 1e11).values) > 10
+    log = (tmp_path / "daemon.log").read_text()
+    assert "not-the-password" not in log
+    assert "Traceback" not in log
