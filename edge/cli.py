@@ -12,8 +12,9 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
+from edge.arguments import Arguments
 from edge.errors import HearthbeatError, WrongUseError
 from edge.settings import DEFAULT_SETTINGS_FILE, load_settings
 
@@ -22,12 +23,7 @@ MOST_SPEED: Final = 1000.0
 
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction["_Parser"]  # noqa: SLF001 -- argparse has no public name for it
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise WrongUseError(message, where=self.prog, mend=f"see `{self.prog} --help`")
+    Commands = argparse._SubParsersAction[Arguments]  # noqa: SLF001 -- argparse has no public name for it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="hearthbeat", description="A health companion that lives at home. Not a medical device.")
+    parser = Arguments(prog="hearthbeat", description="A health companion that lives at home. Not a medical device.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands)
     _add_demo(commands)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from edge.arguments import Arguments
 from edge.errors import HearthbeatError, WrongUseError
 from edge.readings import Risk
 from edge.risks.catalogue import MODELS
@@ -18,9 +19,9 @@ Command = Callable[[argparse.Namespace, WorkFolder], object]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 a fault of the run, 2 wrong use or bad input."""
-    options = _parser().parse_args(arguments)
-    work = WorkFolder(options.work / options.risk)
     try:
+        options = _parser().parse_args(arguments)
+        work = WorkFolder(options.work / options.risk)
         if not options.data.is_dir():
             raise WrongUseError("no such folder", where=f"--data {options.data}", mend="name the folder of the corpora")
         result = COMMANDS[options.command](options, work)
@@ -66,7 +67,7 @@ COMMANDS: dict[str, Command] = {"fit": _fit, "quantise": _quantise, "evaluate": 
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="hearthbeat-train", description="Rebuild a model from public recordings.")
+    parser = Arguments(prog="hearthbeat-train", description="Rebuild a model from public recordings.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, help_text in (
         ("fit", "fit the float network on the training people"),
