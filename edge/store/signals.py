@@ -168,7 +168,7 @@ class Signals:
         order = order[(times[order] > start) & (times[order] <= end)]
         return Series(
             times[order],
-            columns.values[order] * CHANNELS[channel].resolution,
+            columns.values[order].astype(np.float64) * CHANNELS[channel].resolution,
             columns.quality[order].astype(np.uint8),
         )
 
