@@ -97,10 +97,20 @@ class Daemon:
 
     async def run(self) -> None:
         """Run the home until `stop`."""
-        await self._until_clock_is_set()
+        async with asyncio.TaskGroup() as group:
+            period = watchdog_period()
+            feeding = [] if period is None else [self._feed_watchdog(period)]
+            supervising = [group.create_task(feed, name="watchdog") for feed in feeding]
+            if await self._clock_is_set():
+                store = await self._open_store()
+                if store is not None:
+                    await self._live_with(store)
+            await _end(supervising)
+        _log.info("stopped")
+
+    async def _live_with(self, store: Store) -> None:
         models = self._load_models()
         async with AsyncExitStack() as stack:
-            store = await self._open_store()
             stack.callback(store.close)
             stack.callback(self._inference.shutdown)
             self._publisher = self._start_publisher(store.path)
@@ -130,9 +140,6 @@ class Daemon:
                 group.create_task(self._courier.run(), name="courier"),
                 group.create_task(self._rounds(), name="rounds"),
             ]
-            period = watchdog_period()
-            if period is not None:
-                working.append(group.create_task(watch(self.progress, self._manager, period, SystemClock())))
             scheduler.start()
             self._manager.ready()
             self.started.set()
@@ -148,21 +155,28 @@ class Daemon:
         await self._recorder.close()
         if self._publisher is not None:
             await asyncio.to_thread(self._publisher.stop)
-        _log.info("stopped")
 
     async def settled(self) -> None:
         """Wait until every Window that the links have brought is assessed."""
         for pipeline in self.pipelines:
             await pipeline.settled()
 
-    async def _until_clock_is_set(self) -> None:
-        told = False
-        while not is_set(self.clock):
-            if not told:
-                told = True
-                self._manager.status("waiting for the clock to be set")
-                _log.warning("the clock is not set; nothing is stamped until it is", mend="check the network, or NTP")
+    async def _feed_watchdog(self, period_s: float) -> None:
+        await watch(self.progress, self._manager, period_s, SystemClock())
+
+    async def _clock_is_set(self) -> bool:
+        """Wait until the wall clock can be believed; False when `stop` came first."""
+        if not is_set(self.clock):
+            _log.warning("the clock is not set; nothing is stamped until it is", mend="check the network, or NTP")
+            self._wait_openly("waiting for the clock to be set")
+        while not is_set(self.clock) and not self._stopping.is_set():
             await self.clock.sleep(1.0)
+        return not self._stopping.is_set()
+
+    def _wait_openly(self, why: str) -> None:
+        """Tell the service manager that the process is up and waits: that is no failed start."""
+        self._manager.ready()
+        self._manager.status(why)
 
     def _load_models(self) -> list[RiskModel]:
         """The models that can be trusted; a damaged one is a fault, not an end."""
@@ -183,19 +197,20 @@ class Daemon:
         self.faults.append(str(error))
         _log.error("a risk is not watched", error=str(error))
 
-    async def _open_store(self) -> Store:
-        """Open the store, trying again for as long as the disk refuses."""
+    async def _open_store(self) -> Store | None:
+        """Open the store, trying again for as long as the disk refuses; None when `stop` came first."""
         folder = self.settings.home.state_directory
         told = ""
-        while True:
+        while not self._stopping.is_set():
             try:
                 return await asyncio.to_thread(open_store, folder, self.settings)
             except StoreError as error:
                 if str(error) != told:
                     told = str(error)
-                    self._manager.status(told)
                     _log.error("the store cannot be opened", error=told)
+                    self._wait_openly(told)
             await self.clock.sleep(RETRY_OPEN_S)
+        return None
 
     def _start_publisher(self, path: Path) -> Publisher | None:
         if self.settings.broker is None:
@@ -311,20 +326,21 @@ class Daemon:
             report()
 
     async def snapshot(self) -> status.Snapshot:
-        """What `hearthbeat status` tells; ages in seconds."""
-        store, call, now = self._store, self._recorder.call, self.clock.wall()
-        people = []
-        for pipeline in self.pipelines:
-            alerts = await call(store.alerts.open_alerts, pipeline.person.id)
-            latest = await call(store.assessments.latest_assessment, pipeline.person.id)
-            people.append(pipeline.snapshot(now, latest, alerts))
+        """What `hearthbeat status` tells; ages in seconds. What the disk refuses to tell is a fault."""
+        call, now = self._recorder.call, self.clock.wall()
+        faults = [*self.faults, *([self._recorder.fault] if self._recorder.fault else [])]
+        try:
+            stored = await call(status.read_store, self._store, [person.id for person in self.settings.people])
+        except StoreError as error:
+            stored = status.NOTHING_STORED
+            faults.append(str(error))
         return {
             "daemon": "running",
-            "people": people,
-            "outbox": await call(status.outbox_fields, store),
-            "notifications": {"waiting": await call(store.notifications.unsent_notifications)},
+            "people": [pipeline.snapshot(now, *stored.of(pipeline.person.id)) for pipeline in self.pipelines],
+            "outbox": stored.outbox,
+            "notifications": {"waiting": stored.unsent_notifications},
             "broker": self._broker_snapshot(),
-            "faults": [*self.faults, *([self._recorder.fault] if self._recorder.fault else [])],
+            "faults": faults,
         }
 
     def _broker_snapshot(self) -> Mapping[str, Any]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from edge.bluetooth.link import LinkState
 from edge.clock import SystemClock
 from edge.pipeline import person_fields, wearables_of
-from edge.readings import Alert
-from edge.settings import PersonSettings, Settings
+from edge.readings import Alert, Assessment
+from edge.settings import Settings
 from edge.store.store import Store
 
 SOCKET_NAME: Final = "status.sock"
@@ -59,26 +60,60 @@ def ask(folder: Path) -> dict[str, Any] | None:
                 parts.append(part)
         except OSError:
             return None
-    answer = json.loads(b"".join(parts))
+    answer = json.loads(b"".join(parts) or b"null")
     return answer if isinstance(answer, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the store adds to a status: of each person the latest Assessment and the open Alerts; None is unknown."""
+
+    people: Mapping[str, tuple[Assessment | None, list[Alert]]]
+    outbox: Mapping[str, int | None]
+    unsent_notifications: int | None
+
+    def of(self, person: str) -> tuple[Assessment | None, list[Alert]]:
+        """The latest Assessment and the open Alerts of one person."""
+        return self.people.get(person, (None, []))
+
+
+NOTHING_STORED: Final = Stored({}, {"waiting": None, "parked": None, "dropped": None}, None)
+
+
+def read_store(store: Store, people: Iterable[str]) -> Stored:
+    """What the store knows now. Raises StoreError."""
+    return Stored(
+        {person: (store.assessments.latest_assessment(person), store.alerts.open_alerts(person)) for person in people},
+        {
+            "waiting": store.outbox.outbox_depth(),
+            "parked": len(store.outbox.parked()),
+            "dropped": sum(loss.messages for loss in store.outbox.losses()),
+        },
+        store.notifications.unsent_notifications(),
+    )
 
 
 def stored(settings: Settings) -> Snapshot:
     """What can be told while no daemon runs: what was stored last. Raises StoreError."""
     path = settings.home.state_directory / STORE_NAME
-    people = []
-    outbox, unsent = {"waiting": 0, "parked": 0, "dropped": 0}, 0
+    now = SystemClock().wall()
+    wearables = {person.id: wearables_of(person) for person in settings.people}
+    known = NOTHING_STORED
     if path.exists():
         with Store(path) as store:
-            people = [_stored_person(store, person) for person in settings.people]
-            outbox, unsent = outbox_fields(store), store.notifications.unsent_notifications()
-    else:
-        people = [person_fields(person, wearables_of(person).values(), None, [], 0.0) for person in settings.people]
+            known = read_store(store, wearables)
+            for person, worn in wearables.items():
+                for address, wearable in worn.items():
+                    wearable.link = LinkState.LOST
+                    wearable.remember(store.signals.last_readings(person, address).values())
     return {
         "daemon": "not running",
-        "people": people,
-        "outbox": outbox,
-        "notifications": {"waiting": unsent},
+        "people": [
+            person_fields(person, wearables[person.id].values(), *known.of(person.id), now)
+            for person in settings.people
+        ],
+        "outbox": known.outbox,
+        "notifications": {"waiting": known.unsent_notifications},
         "broker": {"state": "not connected", "error": None},
         "faults": ["the daemon does not run; start it with `systemctl start hearthbeat`"],
     }
@@ -91,22 +126,3 @@ def stored_alerts(settings: Settings, limit: int = 100) -> list[Alert]:
         return []
     with Store(path) as store:
         return store.alerts.alerts(limit)
-
-
-def outbox_fields(store: Store) -> dict[str, int]:
-    """How many messages wait for the broker, were refused by it, or had to be dropped."""
-    return {
-        "waiting": store.outbox.outbox_depth(),
-        "parked": len(store.outbox.parked()),
-        "dropped": sum(loss.messages for loss in store.outbox.losses()),
-    }
-
-
-def _stored_person(store: Store, person: PersonSettings) -> Mapping[str, Any]:
-    wearables = wearables_of(person)
-    for address, wearable in wearables.items():
-        wearable.remember(store.signals.last_readings(person.id, address).values())
-        wearable.link = LinkState.LOST
-    latest = store.assessments.latest_assessment(person.id)
-    now = SystemClock().wall()
-    return person_fields(person, wearables.values(), latest, store.alerts.open_alerts(person.id), now)

@@ -27,9 +27,14 @@ def show(status: Mapping[str, Any], console: Console) -> None:
             )
     console.print(table)
     outbox, broker = status["outbox"], status["broker"]
-    console.print(f"outbox: {outbox['waiting']} waiting, {outbox['parked']} refused; broker: {broker['state']}")
+    console.print(f"outbox: {_count(outbox['waiting'])} waiting, {_count(outbox['parked'])} refused")
+    console.print("broker: " + ", ".join(filter(None, (broker["state"], broker["error"]))))
     for fault in status["faults"]:
         console.print(f"fault: {fault}", style="bold red")
+
+
+def _count(number: int | None) -> str:
+    return "unknown" if number is None else str(number)
 
 
 def _age(seconds: float | None) -> str:

@@ -87,3 +87,14 @@ def test_status_without_a_daemon_is_a_fault_and_says_so(tmp_path: Path, capsys: 
     assert person["last_assessment"] is None
     assert main(["status", "--config", str(config)]) == 1
     assert "not running" in capsys.readouterr().out
+
+
+def test_a_damaged_store_is_told_by_status_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "hearthbeat.toml"
+    config.write_text(GOOD)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "hearthbeat.db").write_bytes(b"no database" * 1000)
+    assert main(["status", "--config", str(config)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "hearthbeat.db" in line
+    assert "backup" in line
