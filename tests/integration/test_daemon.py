@@ -51,6 +51,10 @@ host = "{host}"
 port = {port}
 tls = false
 
+[store]
+# At twenty times life every delay of this machine counts twenty times; a commit that comes sooner makes up for it.
+commit_interval_s = 4.0
+
 [log]
 format = "json"
 """
