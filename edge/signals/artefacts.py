@@ -47,7 +47,8 @@ def mark_artefacts(rr_ms: NDArray[np.float64]) -> NDArray[np.bool_]:
     around = rr_ms.take(_neighbours(rr_ms.shape[-1]), axis=-1)
     median = np.partition(around, NEIGHBOURHOOD // 2, axis=-1)[..., NEIGHBOURHOOD // 2]
     limit = TOLERANCE * median
-    multiple = np.rint(rr_ms / median)
+    # Between intervals of nothing, which a faulty strap may send, the median is nothing: rule 1 has marked them.
+    multiple = np.rint(rr_ms / np.maximum(median, 1.0))
     missed = (multiple >= 2.0) & (np.abs(rr_ms - multiple * median) <= multiple * limit)
     split = np.abs(rr_ms[..., :-1] + rr_ms[..., 1:] - median[..., :-1]) <= limit[..., :-1]
     if missed.any() or split.any():

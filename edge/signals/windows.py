@@ -91,4 +91,5 @@ class RrWindows:
         values = np.array(self._rr_ms[len(self._rr_ms) - count :])
         marks = np.array(self._bad[len(self._bad) - count :], dtype=np.bool_) | mark_artefacts(values)
         good_s = float(values[~marks].sum()) / 1000.0
-        return Window(self.person, self.risk, start, end, values, marks, coverage=min(1.0, good_s / (end - start)))
+        coverage = min(1.0, good_s / (end - start)) if end > start else 0.0
+        return Window(self.person, self.risk, start, end, values, marks, coverage)

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge.bluetooth.link import LinkState, LinkStatus, Packet
 from edge.pipeline import SILENCE_S, Pipeline, stored_windows, watch_risk
@@ -17,6 +19,7 @@ from edge.readings import Alert, AlertState, Assessment, Channel, Quality, Readi
 from edge.risks.catalogue import load_models
 from edge.settings import PersonSettings
 from edge.virtual.rhythm import atrial_fibrillation, sinus
+from edge.wearables.heart_rate import MEASUREMENT, HeartRateMeasurement, encode
 from tests.fakes.clock import ManualClock
 from tests.fakes.packets import STRAP, strap_packets
 
@@ -187,3 +190,30 @@ def _ends(reading: Reading) -> list[float]:
         time += value / 1000.0
         ends.append(time)
     return ends
+
+
+@given(ticks=st.lists(st.integers(0, 0xFFFF) | st.just(0) | st.just(0xFFFF), min_size=1, max_size=400))
+@settings(deadline=None, max_examples=30)
+def test_no_rr_intervals_whatever_break_the_way(ticks: list[int]) -> None:
+    async def hear() -> None:
+        async with home() as here:
+            packets = [
+                Packet(
+                    STRAP, MEASUREMENT, encode(HeartRateMeasurement(60, True, None, tuple(ticks[n : n + 9]))), START + n
+                )
+                for n in range(0, len(ticks), 9)
+            ]
+            await here.hear([*packets, *strap_packets(calm(200), start=START + 500)])
+            here.pipeline.links_ended()
+            await here.pipeline.settled()
+            assert here.alerts == []
+            assert any(a.score is not None for a in here.assessments)
+
+    asyncio.run(hear())
+
+
+async def test_a_strap_that_sends_zeros_gets_no_score() -> None:
+    async with home() as here:
+        payload = encode(HeartRateMeasurement(60, True, None, (0,) * 9))
+        await here.hear(Packet(STRAP, MEASUREMENT, payload, START + n) for n in range(100))
+        assert all(a.score is None for a in here.assessments)
