@@ -266,7 +266,10 @@ class Daemon:
         call, store = self._recorder.call, self._store
         newest_first = await call(store.assessments.recent_assessments, person, model.manifest.risk, LOOK_BACK)
         opened = [a for a in await call(store.alerts.open_alerts, person) if a.kind == model.manifest.risk]
-        return watch_risk(person, model, past=newest_first[::-1], open_alert=opened[0] if opened else None)
+        # What lies ahead was stamped before the clock was set back, and would keep all that comes now from counting.
+        ahead = self.clock.wall() + PIPELINE_LIMIT_S
+        past = [assessment for assessment in reversed(newest_first) if assessment.end <= ahead]
+        return watch_risk(person, model, past=past, open_alert=opened[0] if opened else None)
 
     async def _stored_windows(self, watch_: RiskWatch) -> list[Window]:
         """What was stored since the last stored Assessment's Window began, or lately where there is none."""

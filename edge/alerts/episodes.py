@@ -19,6 +19,8 @@ from edge.readings import Alert, AlertState, Assessment, Explanation, Severity
 
 # Votes that are kept: at 200 beats a minute a window of 30 new beats comes every 9 s, so this is a quarter of an hour.
 LOOK_BACK: Final = 100
+# Two Assessments that end within this time end with the same beat: none follows another sooner than 200 ms.
+SAME_END_S: Final = 0.1
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:hearthbeat:alert")
 
 
@@ -80,9 +82,11 @@ class Episodes:
         return self._clear(assessment)
 
     def _count(self, assessment: Assessment) -> bool:
-        """Take a vote in; an Assessment that is not newer than the last one was counted before."""
-        if assessment.end <= self._last_end:
+        """Take a vote in; one that ends with the last one was counted before."""
+        if abs(assessment.end - self._last_end) < SAME_END_S:
             return False
+        if assessment.end < self._last_end:
+            self._votes.clear()  # the clock was set back: what was counted is of another time
         self._last_end = assessment.end
         enough = assessment.coverage >= self.rule.minimum_coverage
         self._votes.append(_Vote(assessment.start, assessment.end, assessment.score if enough else None))

@@ -70,7 +70,9 @@ class RrWindows:
         gap = 0.0 if self._beat is None else time - self._beat
         if self._beat is not None and abs(gap) <= MAXIMUM_GAP_S:
             return
-        if gap > 0.0 and time > self._last_end + SAME_BEAT_S:
+        if gap < 0.0:
+            self._last_end = -np.inf  # the clock was set back: nothing from now on was told before
+        elif gap > 0.0 and time > self._last_end + SAME_BEAT_S:
             windows.append(self._window(self._told_until, time, self._untold))
         for samples in (self._begins, self._rr_ms, self._bad):
             samples.clear()

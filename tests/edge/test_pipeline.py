@@ -127,6 +127,18 @@ async def test_pain_09_silence_is_told_once_with_its_reason_and_never_as_a_score
         assert silence.reason == "no wearable is connected"
 
 
+@pytest.mark.parametrize("step", [-3600.0, -600.0, 3600.0])
+async def test_pain_23_a_clock_that_is_set_silences_nothing(step: float) -> None:
+    async with home() as here:
+        await here.hear(strap_packets(calm(900), start=START))
+        here.clock.step_wall(step)
+        begins = START + 901 + step
+        await here.hear(strap_packets(af(900), start=begins))
+        (raised,) = here.alerts
+        assert begins < raised.opened_at < begins + 600
+        assert raised.since >= begins - 60
+
+
 async def test_a_malformed_packet_is_counted_and_left_out() -> None:
     async with home() as here:
         packets = list(strap_packets(calm(60), start=START))
