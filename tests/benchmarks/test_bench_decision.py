@@ -1,4 +1,4 @@
-"""The design's bar for a decision: window, features and invoke cost at most 1.3 times the bare invoke of the model."""
+"""The design's bar for a decision: window, features, invoke and policy cost at most 1.3 times the model's bare invoke."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from edge.pipeline import watch_risk
 from edge.readings import Channel, Reading, Risk
 from edge.risks.catalogue import load_models
-from edge.signals.windows import RrWindows
 
 ROUNDS = 30
 
@@ -39,8 +39,11 @@ def test_bench_decision(benchmark: BenchmarkFixture, spread: float, capsys: pyte
     ]
 
     def decide() -> int:
-        windows = RrWindows("ann", Risk.ATRIAL_FIBRILLATION, beats=model.beats, step=model.step)
-        return sum(model.assess(window).score is not None for reading in readings for window in windows.push(reading))
+        watch = watch_risk("ann", model)
+        assessments = [model.assess(window) for reading in readings for window in watch.windows.push(reading)]
+        for assessment in assessments:
+            watch.episodes.weigh(assessment)
+        return len(assessments)
 
     decisions = decide()
     invoke = model.network._interpreter.invoke
