@@ -1,4 +1,4 @@
-"""The design's bar for a decision: window, features, invoke and policy cost at most 1.3 times the model's bare invoke."""
+"""The design's bar for a decision: window, features, invoke and policy cost at most 1.3 times the bare invoke."""
 
 from __future__ import annotations
 
