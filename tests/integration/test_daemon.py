@@ -77,6 +77,7 @@ class Household:
             answer = await asyncio.to_thread(status.ask, self.folder / "state")
             if answer is not None:
                 return answer
+            assert self.daemon.runs, (self.folder / "daemon.log").read_text()
             await asyncio.sleep(0.02)
 
     async def until(self, condition: str, wanted: object = True) -> dict[str, Any]:
@@ -136,9 +137,8 @@ async def test_a_person_in_af_is_told_why_and_the_broker_has_it(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
 ) -> None:
     async with household(tmp_path, mosquitto) as house:
-        strap = house.home.straps[0]
-        await strap.subscribed.wait()
-        playing = asyncio.create_task(strap.play(itertools.islice(heart(1), 2000)))
+        await house.until("people.0.wearables.0.link", "streaming")
+        playing = asyncio.create_task(house.home.straps[0].play(itertools.islice(heart(1), 2000)))
         message = await house.phone.next_message()
         assert "irregular" in message.title
         assert "%" in message.body
@@ -168,15 +168,14 @@ async def test_kill_9_twenty_times_and_a_broker_that_comes_and_goes(
 ) -> None:
     chance = random.Random(7)
     async with household(tmp_path, mosquitto) as house:
-        strap = house.home.straps[0]
-        await strap.subscribed.wait()
-        playing = asyncio.create_task(strap.play(heart(2)))
+        await house.until("people.0.wearables.0.link", "streaming")
+        playing = asyncio.create_task(house.home.straps[0].play(heart(2)))
         coming_and_going = asyncio.create_task(_restart_broker(mosquitto, chance, times=5))
         for pause in _pauses(chance, short=16, long=4):
             await asyncio.sleep(pause)
             await house.kill()
             await house.daemon.start()
-        await strap.subscribed.wait()
+        await house.until("people.0.wearables.0.link", "streaming")
         await asyncio.sleep(20.0)
         playing.cancel()
         await coming_and_going
@@ -274,14 +273,12 @@ async def test_a_damaged_model_and_a_wrong_password_are_told_and_the_daemon_live
     mosquitto.set_users({"home": "right"})
     mosquitto.start()
     (tmp_path / "password").write_text("not-the-password\n")
-    more = 'username = "home"\npassword_file = "password"\n[log]'
+    credentials = 'tls = false\nusername = "home"\npassword_file = "password"\n'
     with_models = '[home]\nmodels_directory = "models"\n'
-    altered = SETTINGS.replace("[log]", more).replace("[home]\n", with_models)
+    altered = SETTINGS.replace("tls = false\n", credentials).replace("[home]\n", with_models)
     async with household(tmp_path, mosquitto, altered) as house:
-        strap = house.home.straps[0]
-        await strap.subscribed.wait()
-        playing = asyncio.create_task(strap.play(heart(3)))
         await house.until("people.0.wearables.0.link", "streaming")
+        playing = asyncio.create_task(house.home.straps[0].play(heart(3)))
         await house.clock.sleep(30.0)
         answer = await house.until("broker.state", "not connected")
         playing.cancel()
