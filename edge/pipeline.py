@@ -98,8 +98,8 @@ class RiskWatch:
 class Pipeline:
     """What happens to the packets of one person's wearables.
 
-    `keep` takes every Reading and Assessment for the store, `say` takes an Alert in its new state together with the
-    Assessment behind it, and returns once both are safe.
+    `keep` takes every Reading and Assessment for the store; `say` takes an Alert in its new state, and returns once it
+    is stored with all that was kept before.
     """
 
     def __init__(
