@@ -127,8 +127,8 @@ class Daemon:
             await self._live(stack)
 
     async def _live(self, stack: AsyncExitStack) -> None:
-        maintenance = Maintenance(self._store, self._recorder, self.clock, self.settings.store.keep_days)
-        scheduler = nightly(maintenance.run)
+        self._maintenance = Maintenance(self._store, self._recorder, self.clock, self.settings.store.keep_days)
+        scheduler = nightly(self._maintenance.run)
         await stack.enter_async_context(status.serving(self.settings.home.state_directory, self.snapshot))
         async with asyncio.TaskGroup() as group:
             scanner = Scanner(self._radio, self.clock, self._chance)
@@ -331,7 +331,7 @@ class Daemon:
     async def snapshot(self) -> status.Snapshot:
         """What `hearthbeat status` tells; ages in seconds. What the disk refuses to tell is a fault."""
         call, now = self._recorder.call, self.clock.wall()
-        faults = [*self.faults, *([self._recorder.fault] if self._recorder.fault else [])]
+        faults = self._present_faults()
         try:
             stored = await call(status.read_store, self._store, [person.id for person in self.settings.people])
         except StoreError as error:
@@ -345,6 +345,18 @@ class Daemon:
             "broker": self._broker_snapshot(),
             "faults": faults,
         }
+
+    def _present_faults(self) -> list[str]:
+        """What is wrong now, and what was lost since the start: one line each."""
+        faults = [*self.faults, *filter(None, (self._recorder.fault, self._maintenance.fault))]
+        if self._recorder.dropped_readings:
+            faults.append(f"{self._recorder.dropped_readings} readings were dropped while the disk refused them")
+        faults += [
+            f"{pipeline.person.id}: {pipeline.dropped_windows} windows were dropped because the model could not keep up"
+            for pipeline in self.pipelines
+            if pipeline.dropped_windows
+        ]
+        return faults
 
     def _broker_snapshot(self) -> Mapping[str, Any]:
         if self._publisher is None:

@@ -66,3 +66,23 @@ async def test_a_disk_that_refuses_is_told_once_and_tried_again(
         while not running.done():
             await clock.advance(10.0)
     assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["the store cannot be opened"]
+
+
+async def test_status_tells_what_was_lost_and_what_the_night_could_not_do(tmp_path: Path) -> None:
+    clock = ManualClock()
+    daemon = Daemon(settings(tmp_path / "state"), clock=clock, manager=Manager())
+    running = asyncio.create_task(daemon.run())
+    while not daemon.started.is_set():
+        await clock.advance(0.0)
+    assert (await daemon.snapshot())["faults"] == []
+    daemon._recorder.dropped_readings = 7
+    daemon._maintenance.fault = "the disk is full"
+    daemon.pipelines[0].dropped_windows = 3
+    faults = (await daemon.snapshot())["faults"]
+    assert [
+        word for word in ("disk is full", "7 readings", "anna: 3 windows") if not any(word in f for f in faults)
+    ] == []
+    daemon.stop()
+    while not running.done():
+        await clock.advance(1.0)
+    await running
