@@ -21,28 +21,40 @@ class Channel(StrEnum):
 
     HEART_RATE = "heart_rate"
     RR_INTERVAL = "rr_interval"
+    ACCELERATION = "acceleration"
+    GLUCOSE = "glucose"
     BATTERY = "battery"
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelFacts:
-    """How a channel is measured: unit, finest step that is kept, and the range outside which a value cannot be true."""
+    """How a channel is measured: unit, finest step that is kept, and the range outside which a value cannot be true.
+
+    A sample of a channel with several `axes` is that many values, one after the other.
+    """
 
     unit: str
     resolution: float
     low: float
     high: float
+    axes: int = 1
 
 
 # Heart rate: whole bpm, as the characteristic sends it (Heart Rate Service 1.0, 3.1.1.2). 20 to 300 bpm is our bound:
 # wider than the 30 to 240 bpm that makers of chest straps state, so that what lies outside is a fault and no person.
 # RR interval: 1/1024 s is the characteristic's own step (Heart Rate Service 1.0, 3.1.1.4); 200 to 3000 ms are 300 and
 # 20 bpm.
+# Acceleration: milli-g along x, y and z, gravity included; 16 g is the widest range of the sensors that wearables carry
+# (Analog Devices, ADXL345 data sheet, rev. G; Bosch BMI270 likewise).
+# Glucose: mg/dL in the interstitial fluid. Sensors tell 40 to 400 mg/dL (Dexcom G6 and Abbott FreeStyle Libre 2 user
+# guides) and LOW or HIGH beyond; 20 to 600 is the range of household meters, so that what lies outside is a fault.
 # Battery: percent (Battery Service 1.0, 3.1).
 CHANNELS: Final[Mapping[Channel, ChannelFacts]] = MappingProxyType(
     {
         Channel.HEART_RATE: ChannelFacts(unit="bpm", resolution=1.0, low=20.0, high=300.0),
         Channel.RR_INTERVAL: ChannelFacts(unit="ms", resolution=1000.0 / 1024.0, low=200.0, high=3000.0),
+        Channel.ACCELERATION: ChannelFacts(unit="mg", resolution=1.0, low=-16_000.0, high=16_000.0, axes=3),
+        Channel.GLUCOSE: ChannelFacts(unit="mg/dL", resolution=1.0, low=20.0, high=600.0),
         Channel.BATTERY: ChannelFacts(unit="%", resolution=1.0, low=0.0, high=100.0),
     }
 )
@@ -71,7 +83,9 @@ class Reading:
     """Samples of one channel from one wearable, all of one quality.
 
     `start` is the time of the first sample; for RR intervals it is the beat at which the first interval begins, and
-    every further beat follows from the intervals themselves. `received_at` is when the packet reached us.
+    every further beat follows from the intervals themselves. `received_at` is when the packet reached us. `interval_s`
+    is the time from sample to sample where there are several at a steady pace; a channel with axes holds x, y, z of the
+    first sample, then of the next.
     """
 
     person: str
@@ -82,25 +96,34 @@ class Reading:
     received_at: float
     values: tuple[float, ...]
     quality: Quality = Quality.GOOD
+    interval_s: float | None = None
 
     @property
     def end(self) -> float:
         """Time of the last sample (for RR intervals: of the last beat)."""
-        return self.start + sum(self.values) / 1000.0 if self.channel is Channel.RR_INTERVAL else self.start
+        if self.channel is Channel.RR_INTERVAL:
+            return self.start + sum(self.values) / 1000.0
+        if self.interval_s is None:
+            return self.start
+        return self.start + self.interval_s * max(0, len(self.values) // CHANNELS[self.channel].axes - 1)
 
 
 class Risk(StrEnum):
     """What a model watches for; also the `kind` of its alert and the name of its folder in models/."""
 
     ATRIAL_FIBRILLATION = "atrial_fibrillation"
+    FALL = "fall"
+    HYPOGLYCAEMIA = "hypoglycaemia"
+    SLEEP_APNOEA = "sleep_apnoea"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
     """What one model looks at: the samples with start < time <= end, and nothing after `end`.
 
-    `values` are in the channel's unit; `marks` is True where a sample is an artefact (see signals); `coverage` is the
-    share of the window's time, 0..1, that is covered by good samples.
+    `values` are in the channel's unit, of shape (samples,) or (samples, axes); `marks`, of shape (samples,), is True
+    where a sample is missing or an artefact (see signals); `coverage` is the share of the window's time, 0..1, that is
+    covered by good samples.
     """
 
     person: str
@@ -114,15 +137,22 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a model thinks so: a sentence that a lay person understands, and the plain numbers behind it."""
+    """Why a model thinks so: a sentence that a lay person understands, and the plain numbers behind it.
+
+    `part` is the begin and end of what mattered most within the window, where somebody has looked for it.
+    """
 
     sentence: str
     numbers: Mapping[str, float] = field(default_factory=dict)
+    part: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What one model thinks of one Window: a score 0..1, or None and the reason why there is not enough data."""
+    """What one model thinks of one Window: a score 0..1, or None and the reason why there is not enough data.
+
+    `forecast` holds (time, value) in the channel's unit, where the model tells what is to come.
+    """
 
     person: str
     risk: Risk
@@ -133,6 +163,7 @@ class Assessment:
     model: str
     coverage: float
     explanation: Explanation | None = None
+    forecast: tuple[tuple[float, float], ...] = ()
 
 
 class Severity(StrEnum):

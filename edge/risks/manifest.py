@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge.errors import ModelError
-from edge.readings import Risk
+from edge.readings import Risk, Severity
 
 MANIFEST_FILE: Final = "manifest.json"
 MODEL_FILE: Final = "model.tflite"
@@ -22,11 +23,31 @@ class _Part(BaseModel):
 
 
 class InputSpecification(_Part):
-    """What the model is given: a float32 array of shape (1, beats, channels) within -1 to 1, quantised to int8."""
+    """What the model is given and gives: float32 of shape (1, length, channels) within -1 to 1, quantised to int8.
 
-    beats: int = Field(title="Consecutive RR intervals in a window", ge=1)
-    step: int = Field(title="RR intervals from one window to the next", ge=1)
+    Of the `outputs` the first is the logit of the risk; the others, where there are any, are a forecast that the risk's
+    module in edge.signals puts into its unit.
+    """
+
+    length: int = Field(title="Samples in a window: RR intervals, or samples at the pace of the risk's module", ge=1)
+    step: int = Field(title="Samples from one window to the next", ge=1)
     channels: int = Field(title="Channels of the model's input", ge=1)
+    outputs: int = Field(default=1, title="Outputs of the model", ge=1)
+
+
+class Calibration(_Part):
+    """From the logit z to the score 1 / (1 + exp(-(slope z + offset))), a probability.
+
+    Platt, "Probabilistic outputs for support vector machines", Advances in Large Margin Classifiers, 1999; fitted on
+    people who were not trained on.
+    """
+
+    slope: float = Field(default=1.0, title="Slope", gt=0.0)
+    offset: float = Field(default=0.0, title="Offset")
+
+    def score(self, logit: float) -> float:
+        """The score 0..1 of a logit."""
+        return 0.5 + 0.5 * math.tanh(0.5 * (self.slope * logit + self.offset))
 
 
 class AlertPolicy(_Part):
@@ -44,6 +65,8 @@ class AlertPolicy(_Part):
     minimum_coverage: Share = Field(title="Share of a window's time in good samples, below which there is no score")
     minimum_span_s: float = Field(title="Seconds that the evidence must span", ge=0.0)
     maximum_span_s: float = Field(title="Seconds after which a window is too old to count", gt=0.0)
+    rearm_s: float = Field(default=0.0, title="Seconds after an alert was raised before the next one may be", ge=0.0)
+    severity: Severity = Field(default=Severity.WARNING, title="How much its alert matters")
 
     @model_validator(mode="after")
     def _can_be_met(self) -> AlertPolicy:
@@ -76,14 +99,12 @@ class Manifest(_Part):
     version: str = Field(title="Version of the model", min_length=1)
     sha256: str = Field(title="SHA-256 of model.tflite, hexadecimal", pattern="^[0-9a-f]{64}$")
     input: InputSpecification
+    calibration: Calibration = Field(default=Calibration(), title="From the model's logit to the score")
     policy: AlertPolicy
     usual: dict[str, float] = Field(title="Medians of an explanation's numbers in people without the risk")
     training: TrainingFacts
     metrics: dict[str, dict[str, float]] = Field(title="On held-out people: each figure in float and in int8")
     alerts: dict[str, dict[str, float]] = Field(title="On held-out people: what the policy would have told them")
-    artefacts: dict[str, dict[str, float]] = Field(
-        title="Shares of intervals marked as artefacts, in the risk and else"
-    )
 
 
 def read_manifest(folder: Path) -> Manifest:

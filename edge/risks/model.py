@@ -13,19 +13,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import ModelError
-from edge.readings import Assessment, Explanation, Window
+from edge.readings import Assessment, Channel, Explanation, Reading, Window
 from edge.risks.interpreter import Network, Runtime
 from edge.risks.manifest import MODEL_FILE, REINSTALL, AlertPolicy, Manifest, read_manifest
+from edge.risks.occlusion import important_steps
+
+
+class WindowBuilder(Protocol):
+    """Readings of one person's channel, in the order of time, to Windows."""
+
+    def push(self, reading: Reading) -> list[Window]:
+        """Take the next Reading; return the Windows that it completes."""
 
 
 class Signals(Protocol):
     """What the module of a risk's name in edge.signals offers."""
 
-    def model_input(self, window: Window) -> NDArray[np.float32]:
-        """The model's input for a Window with at least one good sample."""
+    CHANNEL: Channel
 
-    def explain(self, window: Window, usual: Mapping[str, float]) -> Explanation:
-        """Why the Window speaks for the risk; `usual` are the same numbers in people without it."""
+    def windows(self, person: str, *, length: int, step: int, last_end: float | None = None) -> WindowBuilder:
+        """A builder of Windows, going on after the Window that ended at `last_end`."""
+
+    def shortage(self, window: Window, *, length: int, minimum_coverage: float) -> str | None:
+        """Why the Window cannot be judged, None when it can."""
+
+    def model_input(self, window: Window) -> NDArray[np.float32]:
+        """The model's input, (1, length, channels) within -1 to 1, for a Window that can be judged."""
+
+    def step_times(self, window: Window) -> NDArray[np.float64]:
+        """The times between which each step of the model's input lies, (length + 1,)."""
+
+    def explain(self, window: Window, usual: Mapping[str, float], part: tuple[float, float] | None) -> Explanation:
+        """Why the Window speaks for the risk; `usual` are the same numbers in people without it, `part` what matters."""
+
+
+class ForecastingSignals(Signals, Protocol):
+    """What the module offers besides where the model has more than one output."""
+
+    def forecast(self, window: Window, outputs: NDArray[np.float32]) -> tuple[tuple[float, float], ...]:
+        """Times and values that the outputs after the first foretell."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,21 +76,16 @@ class RiskModel:
         if hashlib.sha256(content).hexdigest() != manifest.sha256:
             raise ModelError("not the file that manifest.json describes", where=str(path), mend=REINSTALL)
         network = Network(content, where=str(path), runtime=runtime)
-        expected = ((1, manifest.input.beats, manifest.input.channels), (1, 1))
+        expected = ((1, manifest.input.length, manifest.input.channels), (1, manifest.input.outputs))
         if not network.is_int8 or (network.input_shape, network.output_shape) != expected:
             found = f"{'int8' if network.is_int8 else 'float32'} {network.input_shape} to {network.output_shape}"
             raise ModelError(f"is {found}, manifest.json says otherwise", where=str(path), mend=REINSTALL)
         return cls(manifest, network, cast("Signals", import_module(f"edge.signals.{manifest.risk}")))
 
     @property
-    def beats(self) -> int:
-        """RR intervals in a Window."""
-        return self.manifest.input.beats
-
-    @property
-    def step(self) -> int:
-        """RR intervals from one Window to the next."""
-        return self.manifest.input.step
+    def channel(self) -> Channel:
+        """What it is fed with."""
+        return self.signals.CHANNEL
 
     @property
     def version(self) -> str:
@@ -81,14 +102,25 @@ class RiskModel:
         """Score 0..1 from which a Window says that the risk is there."""
         return self.manifest.policy.threshold
 
+    def windows(self, person: str, *, last_end: float | None = None) -> WindowBuilder:
+        """A builder of this model's Windows for a person, going on after the Window that ended at `last_end`."""
+        size = self.manifest.input
+        return self.signals.windows(person, length=size.length, step=size.step, last_end=last_end)
+
     def assess(self, window: Window) -> Assessment:
         """Judge a Window: a score 0..1, or None with the reason when it holds too little to judge."""
-        score, explanation = None, None
-        reason = self._shortage(window)
+        score, explanation, forecast = None, None, ()
+        size = self.manifest.input
+        reason = self.signals.shortage(
+            window, length=size.length, minimum_coverage=self.policy.minimum_coverage
+        )
         if reason is None:
-            score = float(self.network.run(self.signals.model_input(window))[0, 0])
+            outputs = self.network.run(self.signals.model_input(window))[0]
+            score = self.manifest.calibration.score(float(outputs[0]))
             if score >= self.threshold:
-                explanation = self.signals.explain(window, self.manifest.usual)
+                explanation = self.signals.explain(window, self.manifest.usual, None)
+            if size.outputs > 1:
+                forecast = cast("ForecastingSignals", self.signals).forecast(window, outputs)
         return Assessment(
             person=window.person,
             risk=window.risk,
@@ -99,13 +131,16 @@ class RiskModel:
             model=self.version,
             coverage=window.coverage,
             explanation=explanation,
+            forecast=forecast,
         )
 
-    def _shortage(self, window: Window) -> str | None:
-        """Why the Window cannot be judged, None when it can."""
-        if len(window.values) < self.beats:
-            return f"interrupted: {len(window.values)} of {self.beats} heartbeats in a row"
-        if window.coverage < self.policy.minimum_coverage:
-            needed = self.policy.minimum_coverage
-            return f"good heartbeats cover {window.coverage:.0%} of the time, {needed:.0%} are needed"
-        return None
+    def explain(self, window: Window) -> Explanation:
+        """Why a Window that can be judged speaks for the risk, with the part of it that mattered most.
+
+        Runs the model at most SEGMENTS + 1 more times, so it is for windows that lead to an alert.
+        """
+        values = self.signals.model_input(window)
+        first, after = important_steps(lambda hidden: float(self.network.run(hidden)[0, 0]), values)
+        times = self.signals.step_times(window)
+        part = (float(times[first]), float(times[after]))
+        return self.signals.explain(window, self.manifest.usual, part)
