@@ -10,7 +10,8 @@ from edge.readings import Assessment, Explanation, Risk
 from edge.store.connection import Connection
 
 _RECENT: Final = (
-    "SELECT p.name, r.name, a.start, a.end, a.score, a.reason, m.name, a.coverage, a.explanation FROM assessments a "
+    "SELECT p.name, r.name, a.start, a.end, a.score, a.reason, m.name, a.coverage, a.explanation, a.forecast "
+    "FROM assessments a "
     "JOIN names p ON p.id = a.person JOIN names r ON r.id = a.risk JOIN names m ON m.id = a.model "
     "WHERE a.person = (SELECT id FROM names WHERE name = ?) AND a.risk = (SELECT id FROM names WHERE name = ?) "
     "ORDER BY a.end DESC LIMIT ?"
@@ -19,12 +20,15 @@ _RECENT: Final = (
 
 def write_explanation(explanation: Explanation) -> str:
     """An Explanation as JSON."""
-    return json.dumps({"sentence": explanation.sentence, "numbers": dict(explanation.numbers)}, ensure_ascii=False)
+    fields = {"sentence": explanation.sentence, "numbers": dict(explanation.numbers), "part": explanation.part}
+    return json.dumps(fields, ensure_ascii=False)
 
 
 def read_explanation(text: str) -> Explanation:
     """What write_explanation has written."""
-    return Explanation(**json.loads(text))
+    fields = json.loads(text)
+    part = fields.get("part")  # the first edition had none
+    return Explanation(fields["sentence"], fields["numbers"], None if part is None else (part[0], part[1]))
 
 
 def name_ids(connection: Connection, names: Iterable[str]) -> dict[str, int]:
@@ -50,8 +54,8 @@ class Assessments:
         ids = name_ids(self._connection, names)
         self._connection.execute_many(
             "INSERT OR REPLACE INTO assessments "
-            "(person, risk, end, start, score, reason, model, coverage, explanation) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "(person, risk, end, start, score, reason, model, coverage, explanation, forecast) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (
                     ids[item.person],
@@ -63,6 +67,7 @@ class Assessments:
                     ids[item.model],
                     item.coverage,
                     None if item.explanation is None else write_explanation(item.explanation),
+                    json.dumps(item.forecast) if item.forecast else None,
                 )
                 for item in assessments
             ),
@@ -73,10 +78,9 @@ class Assessments:
         rows = self._connection.rows(_RECENT, (person, risk, limit))
         return [_assessment(row) for row in rows]
 
-    def latest_assessment(self, person: str) -> Assessment | None:
-        """The newest assessment of any risk, None when there was none yet."""
-        newest = [item for risk in Risk for item in self.recent_assessments(person, risk, 1)]
-        return max(newest, key=lambda item: item.end, default=None)
+    def latest_assessments(self, person: str) -> list[Assessment]:
+        """The newest assessment of each risk that has any."""
+        return [item for risk in Risk for item in self.recent_assessments(person, risk, 1)]
 
     def forget_before(self, time: float) -> None:
         """Drop the assessments that end before `time`, inside the caller's transaction."""
@@ -84,7 +88,7 @@ class Assessments:
 
 
 def _assessment(row: tuple[Any, ...]) -> Assessment:
-    person, risk, start, end, score, reason, model, coverage, explanation = row
+    person, risk, start, end, score, reason, model, coverage, explanation, forecast = row
     return Assessment(
         person,
         Risk(risk),
@@ -95,4 +99,5 @@ def _assessment(row: tuple[Any, ...]) -> Assessment:
         model,
         coverage,
         None if explanation is None else read_explanation(explanation),
+        () if forecast is None else tuple((time, value) for time, value in json.loads(forecast)),
     )

@@ -78,6 +78,12 @@ def first_edition(database: Database) -> None:
         database.conn.execute(statement)
 
 
+@MIGRATIONS()
+def forecasts(database: Database) -> None:
+    """What a model foretells, as JSON: [[seconds since 1970 UTC, value in the channel's unit], ...]."""
+    database.conn.execute("ALTER TABLE assessments ADD COLUMN forecast TEXT")
+
+
 def migrate(connection: Connection, migrations: Migrations = MIGRATIONS) -> None:
     """Bring the tables up to date, all or nothing.
 

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import pytest
 from sqlite_utils import Database, Migrations
 
 from edge.errors import StoreError
-from edge.readings import AlertState, Channel, Priority, Risk
+from edge.readings import AlertState, Channel, Explanation, Priority, Risk
 from edge.store.connection import Connection
 from edge.store.schema import MIGRATIONS, migrate
 from edge.store.store import Batch, Store
@@ -75,10 +76,20 @@ def test_assessments_come_back_newest_first_and_once(store: Store) -> None:
     store.commit(Batch(assessments=[*scores, assessment(START + 999.0, person="bert")]))
     store.commit(Batch(assessments=scores[1:]))
     assert store.assessments.recent_assessments("anna", Risk.ATRIAL_FIBRILLATION, 2) == [scores[2], scores[1]]
-    assert store.assessments.latest_assessment("anna") == scores[2]
-    assert store.assessments.latest_assessment("nobody") is None
+    assert store.assessments.latest_assessments("anna") == [scores[2]]
+    assert store.assessments.latest_assessments("nobody") == []
     store.forget_before(START + 30.0)
     assert store.assessments.recent_assessments("anna", Risk.ATRIAL_FIBRILLATION, 9) == [scores[2], scores[1]]
+
+
+def test_what_a_model_foretells_and_which_part_mattered_come_back(store: Store) -> None:
+    why = Explanation("Glucose falls.", {"mg_dl": 92.0}, part=(START - 600.0, START))
+    told = replace(
+        assessment(START, 0.8), risk=Risk.HYPOGLYCAEMIA, explanation=why, forecast=((START + 300.0, 84.5),)
+    )
+    af = assessment(START + 5.0, 0.1)
+    store.commit(Batch(assessments=[told, af]))
+    assert store.assessments.latest_assessments("anna") == [af, told]
 
 
 def _commit_for_ever(path: Path, line: Pipe) -> None:
