@@ -1,31 +1,24 @@
-"""The network: two convolutions that halve the beats, an LSTM over what they found, and one score."""
+"""The network in Keras, for learning."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
-
 import tensorflow as tf
 
-KERNEL: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """Sizes of the network; an LSTM alone in int8 costs most of the time, so a strided convolution shortens its way."""
-
-    beats: int = 60
-    channels: int = 2
-    first_filters: int = 16
-    second_filters: int = 32
-    units: int = 40
+from training.architecture import Architecture
 
 
 def build(architecture: Architecture) -> tf.keras.Model:
-    """The Keras model, from float32 (batch, beats, channels) to the logit of the score, (batch, 1)."""
+    """The Keras model, from float32 (batch, length, channels) to its outputs (batch, outputs), not cut off."""
     layers = tf.keras.layers
-    entry = tf.keras.Input((architecture.beats, architecture.channels))
-    beat = layers.Conv1D(architecture.first_filters, KERNEL, padding="same", activation="relu")(entry)
-    pair = layers.Conv1D(architecture.second_filters, KERNEL, strides=2, padding="same", activation="relu")(beat)
-    rhythm = layers.LSTM(architecture.units, return_sequences=True)(pair)
-    return tf.keras.Model(entry, layers.Dense(1)(layers.GlobalAveragePooling1D()(rhythm)))
+    entry = tf.keras.Input((architecture.length, architecture.channels))
+    found = entry
+    for filters, kernel, stride in zip(architecture.filters, architecture.kernels, architecture.strides, strict=True):
+        found = layers.Conv1D(filters, kernel, strides=stride, padding="same", activation="relu")(found)
+    if architecture.pooling == "last":
+        pooled = layers.LSTM(architecture.units)(found)
+    else:
+        pooling = layers.GlobalAveragePooling1D if architecture.pooling == "mean" else layers.GlobalMaxPooling1D
+        pooled = pooling()(layers.LSTM(architecture.units, return_sequences=True)(found))
+    if architecture.dropout:
+        pooled = layers.Dropout(architecture.dropout)(pooled)
+    return tf.keras.Model(entry, layers.Dense(architecture.outputs)(pooled))
