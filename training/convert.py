@@ -9,35 +9,34 @@ from __future__ import annotations
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.lite.python.optimize import calibrator
 
-from training.networks import Architecture
+from training.architecture import Architecture
 
 Weights = list[NDArray[np.float32]]
-STRIDES: Final = (1, 2)
 
 
 def float_model(architecture: Architecture, weights: Weights) -> bytes:
-    """The network as float32 TFLite, from (1, beats, channels) to the score (1, 1)."""
+    """The network as float32 TFLite, from (1, length, channels) to (1, outputs)."""
     return _convert(architecture, weights, samples=None)
 
 
 def int8_model(architecture: Architecture, weights: Weights, samples: NDArray[np.float32]) -> bytes:
-    """The network as full-int8 TFLite; the ranges are taken from `samples` of shape (samples, beats, channels)."""
+    """The network as full-int8 TFLite; the ranges are taken from `samples` of shape (samples, length, channels)."""
     return _convert(architecture, weights, samples=samples)
 
 
 def _convert(architecture: Architecture, weights: Weights, samples: NDArray[np.float32] | None) -> bytes:
     module = tf.Module()
-    shape = tf.TensorSpec((1, architecture.beats, architecture.channels), tf.float32)
-    module.score = tf.function(_network(architecture, weights), input_signature=[shape])
+    shape = tf.TensorSpec((1, architecture.length, architecture.channels), tf.float32)
+    module.outputs = tf.function(_network(architecture, weights), input_signature=[shape])
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, signatures=module.score.get_concrete_function())
+        tf.saved_model.save(module, folder, signatures=module.outputs.get_concrete_function())
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if samples is not None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -50,15 +49,27 @@ def _convert(architecture: Architecture, weights: Weights, samples: NDArray[np.f
 
 def _network(architecture: Architecture, weights: Weights) -> Callable[[tf.Tensor], tf.Tensor]:
     """The forward pass over constant weights: as Variables they would crash the converter."""
-    first, first_bias, second, second_bias, kernel, recurrent, bias, dense, dense_bias = map(tf.constant, weights)
+    *convolutions, kernel, recurrent, bias, dense, dense_bias = map(tf.constant, weights)
+    limit = architecture.output_limit
 
-    def network(beats: tf.Tensor) -> tf.Tensor:
-        beat = tf.nn.relu(tf.nn.conv1d(beats, first, STRIDES[0], "SAME") + first_bias)
-        pair = tf.nn.relu(tf.nn.conv1d(beat, second, STRIDES[1], "SAME") + second_bias)
-        rhythm = tf.reduce_mean(_fused_lstm(pair, kernel, recurrent, bias, architecture.units), axis=1)
-        return tf.sigmoid(tf.matmul(rhythm, dense) + dense_bias)
+    def network(values: tf.Tensor) -> tf.Tensor:
+        found = values
+        for layer, stride in enumerate(architecture.strides):
+            filters, filters_bias = convolutions[2 * layer : 2 * layer + 2]
+            found = tf.nn.relu(tf.nn.conv1d(found, filters, stride, "SAME") + filters_bias)
+        steps = _fused_lstm(found, kernel, recurrent, bias, architecture.units)
+        # A cut at -1 and 1 is part of the dense layer's operation, and leaves the int8 output exactly this range.
+        outputs = tf.matmul(_pool(steps, architecture.pooling), dense / limit) + dense_bias / limit
+        return tf.maximum(tf.minimum(outputs, 1.0), -1.0) * limit
 
     return network
+
+
+def _pool(steps: tf.Tensor, pooling: str) -> tf.Tensor:
+    """The LSTM's outputs (1, steps, units) in one, (1, units)."""
+    if pooling == "last":
+        return steps[:, -1]
+    return tf.reduce_mean(steps, axis=1) if pooling == "mean" else tf.reduce_max(steps, axis=1)
 
 
 def _fused_lstm(sequence: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor, units: int) -> tf.Tensor:

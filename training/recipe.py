@@ -188,7 +188,7 @@ class Recipe(Protocol):
 
     @property
     def not_validated(self) -> tuple[str, ...]:
-        """Corpora of `trained_on` that are in no test fold: it is unknown which of their recordings are of one person."""
+        """Corpora of `trained_on` that are in no test fold: whose recordings are of one person is unknown."""
 
     @property
     def feature_names(self) -> tuple[str, ...]:
