@@ -7,7 +7,8 @@ NightSignal: Alavi et al., "Real-time alerting system for COVID-19 and other str
 Medicine 28, 2022, extended data fig. 3. The second limit, by the person's own spread, is ours.
 
 It tells that something is unusual, not what: drink (Pietilä et al., JMIR Mental Health 5(1), 2018), a late meal, hard
-exercise, stress, a new medicine, a warm bedroom or the second half of the menstrual cycle do the same. A night that cannot be judged is told as missing: it is no usual night and no unusual one.
+exercise, stress, a new medicine, a warm bedroom or the second half of the menstrual cycle do the same. A night that
+cannot be judged is told as missing: it is no usual night and no unusual one.
 """
 
 from __future__ import annotations
