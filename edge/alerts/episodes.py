@@ -30,7 +30,8 @@ class PersistenceRule:
 
     The windows that are looked at span at least `minimum_span_s`, more than `n` of them if need be, of which the same
     share must agree: windows of so many beats come faster from a fast heart, which is not to be judged any sooner.
-    Evidence that began more than `maximum_span_s` before the newest window's end is stale and no longer counts.
+    Evidence that began more than `maximum_span_s` before the newest window's end is stale and no longer counts. After an
+    episode was raised, none is for `rearm_s`, whether or not that one was cleared meanwhile.
     """
 
     threshold: float
@@ -41,6 +42,7 @@ class PersistenceRule:
     minimum_coverage: float
     minimum_span_s: float
     maximum_span_s: float
+    rearm_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class Episodes:
     """The episodes of one kind of alert for one person; pure.
 
     `past` are the newest stored Assessments, oldest first, and `open_alert` the stored open episode: with them a new
-    process goes on where the old one stopped (LOOK_BACK of them are always enough).
+    process goes on where the old one stopped (LOOK_BACK of them are always enough). Where the rule has a `rearm_s`,
+    `raised_at` is when the newest stored episode was raised, even if it is over.
     """
 
     def __init__(
@@ -64,9 +67,13 @@ class Episodes:
         *,
         past: Iterable[Assessment] = (),
         open_alert: Alert | None = None,
+        raised_at: float | None = None,
     ) -> None:
         self.rule = rule
         self.open_alert = open_alert
+        self._raised_at = -math.inf if raised_at is None else raised_at
+        if open_alert is not None:
+            self._raised_at = max(self._raised_at, open_alert.opened_at)
         self._severity = severity
         self._votes: deque[_Vote] = deque(maxlen=LOOK_BACK)
         self._last_end = -math.inf
@@ -86,7 +93,9 @@ class Episodes:
         if abs(assessment.end - self._last_end) < SAME_END_S:
             return False
         if assessment.end < self._last_end:
-            self._votes.clear()  # the clock was set back: what was counted is of another time
+            # The clock was set back: what was counted or raised is of another time.
+            self._votes.clear()
+            self._raised_at = -math.inf
         self._last_end = assessment.end
         enough = assessment.coverage >= self.rule.minimum_coverage
         self._votes.append(_Vote(assessment.start, assessment.end, assessment.score if enough else None))
@@ -107,6 +116,9 @@ class Episodes:
             return None
         if assessment.end - agreeing[0].start < self.rule.minimum_span_s:
             return None
+        # A stored time from before the clock was set back may lie ahead: it holds nothing up.
+        if 0.0 <= assessment.end - self._raised_at < self.rule.rearm_s:
+            return None
         name = f"{assessment.person}/{assessment.risk}/{assessment.end!r}"
         self.open_alert = Alert(
             id=str(uuid.uuid5(_NAMESPACE, name)),
@@ -119,6 +131,7 @@ class Episodes:
             cleared_at=None,
             explanation=assessment.explanation or Explanation(f"{len(agreeing)} of {self.rule.n} windows agreed."),
         )
+        self._raised_at = assessment.end
         return self.open_alert
 
     def _clear(self, assessment: Assessment) -> Alert | None:
