@@ -30,8 +30,8 @@ class PersistenceRule:
 
     The windows that are looked at span at least `minimum_span_s`, more than `n` of them if need be, of which the same
     share must agree: windows of so many beats come faster from a fast heart, which is not to be judged any sooner.
-    Evidence that began more than `maximum_span_s` before the newest window's end is stale and no longer counts. After an
-    episode was raised, none is for `rearm_s`, whether or not that one was cleared meanwhile.
+    Evidence that began more than `maximum_span_s` before the newest window's end is stale and no longer counts. For
+    `rearm_s` after an episode was raised no other is, even where that one was cleared meanwhile.
     """
 
     threshold: float
