@@ -1,0 +1,139 @@
+"""Acceleration from any wearable, at its own pace and in packets of its own size, to even steps of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.readings import CHANNELS, Channel, Quality, Reading, Source
+
+# Steps a second of what the models see. Our choice: people move below 20 Hz (Bouten et al., IEEE Trans Biomed Eng 44
+# (1997) 136), and the slowest wearables sample no faster, so that more would be made up for them.
+RATE_HZ: Final = 25
+# A pause of several samples is a gap, a late one is none. Our choice: a sample that comes two and a half intervals
+# after the last one has at least one lost between them.
+GAP_INTERVALS: Final = 2.5
+# Between samples further apart than this nothing is known; closer ones are joined by a straight line. Our choice: a
+# blow lasts about as long.
+MAXIMUM_SPACING_S: Final = 0.2
+# A reading holds about this much: what a wearable sends in one notification or a few.
+READING_S: Final = 1.0
+# A sensor at its limit may tell a little more than its range, by its scale error of up to 10 % and more (ADXL345 data
+# sheet, rev. G, table 1); far beyond lie the marks of a fault, such as 32767. Our choice.
+OVERSHOOT: Final = 1.25
+BAD: Final = Quality.NO_CONTACT | Quality.OUT_OF_RANGE
+
+
+def readings_of(source: Source, times: NDArray[np.float64], mg: NDArray[np.float64]) -> Iterator[Reading]:
+    """Readings of accelerations `mg` (samples, 3) in mg taken at `times` (samples,) in s, which increase.
+
+    Within a Reading the pace is taken as steady: a sensor samples evenly, and stamps that jitter are those of the way
+    to whoever wrote them down. A gap, and what cannot be true, begin a new Reading.
+    """
+    facts = CHANNELS[Channel.ACCELERATION]
+    if not len(times):
+        return
+    outside = ~(np.abs(mg).max(axis=1) <= OVERSHOOT * facts.high)
+    kept = np.clip(mg, facts.low, facts.high)
+    spacing = np.diff(times)
+    pace = float(np.median(spacing)) if len(spacing) else READING_S
+    gap = spacing > GAP_INTERVALS * pace
+    most = max(2, round(READING_S / pace))
+    turns = np.flatnonzero(gap | (outside[1:] != outside[:-1])) + 1
+    for first, after in zip([0, *turns.tolist()], [*turns.tolist(), len(times)], strict=True):
+        broken = first > 0 and bool(gap[first - 1])
+        for begin in range(first, after, most):
+            end = min(begin + most, after)
+            count = end - begin
+            follows = end < len(times) and not gap[end - 1]
+            steady = times[end] - times[begin] if follows else times[end - 1] - times[begin]
+            intervals = count if follows else count - 1
+            quality = Quality.OUT_OF_RANGE if outside[begin] else Quality.GOOD
+            yield Reading(
+                person=source.person,
+                device=source.device,
+                channel=Channel.ACCELERATION,
+                unit=facts.unit,
+                start=float(times[begin]),
+                received_at=float(times[end - 1]),
+                values=tuple(kept[begin:end].ravel().tolist()),
+                quality=quality | Quality.GAP_BEFORE if broken and begin == first else quality,
+                interval_s=float(steady) / intervals if intervals else pace,
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Steps:
+    """Consecutive steps of 1 / RATE_HZ s, of which step `first` + i begins at (`first` + i) / RATE_HZ.
+
+    `mg` (steps, 3) is the mean acceleration within each; `known_at` (steps,) the time of the sample that completed it;
+    `samples` (steps,) how many fell into it; `marks` (steps,) is True where most of it lies in a gap.
+    """
+
+    first: int
+    mg: NDArray[np.float64]
+    known_at: NDArray[np.float64]
+    samples: NDArray[np.int64]
+    marks: NDArray[np.bool_]
+
+
+class Resampler:
+    """Samples of any pace to steps: each is the mean of the straight lines that join the samples, over its time.
+
+    So fast samples are averaged, which keeps what is too fast for the steps out of them, and slow ones interpolated;
+    what is constant stays so. The steps lie at multiples of 1 / RATE_HZ s of absolute time, wherever one begins.
+    """
+
+    def __init__(self) -> None:
+        self._times = np.empty(0)
+        self._mg = np.empty((0, 3))
+        self._next = 0  # the step that is to be completed next
+
+    @property
+    def last(self) -> float | None:
+        """Time of the last sample."""
+        return float(self._times[-1]) if len(self._times) else None
+
+    def restart(self) -> None:
+        """Forget all samples."""
+        self._times, self._mg = np.empty(0), np.empty((0, 3))
+
+    def push(self, times: NDArray[np.float64], mg: NDArray[np.float64]) -> Steps:
+        """Take samples at `times` (s, increasing, after those before), `mg` (samples, 3); the steps they complete."""
+        if not len(self._times) and len(times):
+            self._next = int(np.ceil(times[0] * RATE_HZ))
+        times, mg = np.concatenate((self._times, times)), np.concatenate((self._mg, mg))
+        after = max(self._next, int(np.floor(times[-1] * RATE_HZ))) if len(times) else self._next
+        if after == self._next:
+            self._times, self._mg = times, mg
+            return Steps(self._next, np.empty((0, 3)), np.empty(0), np.empty(0, np.int64), np.empty(0, np.bool_))
+        steps = _means(times, mg, self._next, after)
+        kept = max(0, int(np.searchsorted(times, after / RATE_HZ, "right")) - 1)
+        self._times, self._mg, self._next = times[kept:], mg[kept:], after
+        return steps
+
+
+def _means(times: NDArray[np.float64], mg: NDArray[np.float64], first: int, after: int) -> Steps:
+    """The steps from `first` to before `after`, all of which lie within the time of the samples."""
+    edges = np.arange(first, after + 1) / RATE_HZ
+    spacing = np.diff(times)
+    before = np.clip(np.searchsorted(times, edges, "right") - 1, 0, len(times) - 2)
+    into = np.clip(edges - times[before], 0.0, spacing[before])
+    # Areas under the lines up to each sample, and on to each edge.
+    areas = np.concatenate((np.zeros((1, 3)), np.cumsum((mg[1:] + mg[:-1]) / 2.0 * spacing[:, np.newaxis], axis=0)))
+    slopes = (mg[before + 1] - mg[before]) / spacing[before, np.newaxis]
+    at_edges = areas[before] + (mg[before] + 0.5 * slopes * into[:, np.newaxis]) * into[:, np.newaxis]
+    unknown = np.where(spacing > MAXIMUM_SPACING_S, spacing, 0.0)
+    unknown_at_edges = np.concatenate(([0.0], np.cumsum(unknown)))[before] + np.where(unknown[before] > 0.0, into, 0.0)
+    completed = np.searchsorted(times, edges[1:], "left")
+    return Steps(
+        first=first,
+        mg=np.asarray(np.diff(at_edges, axis=0) * RATE_HZ, dtype=np.float64),
+        known_at=times[np.minimum(completed, len(times) - 1)],
+        samples=np.diff(np.searchsorted(times, edges, "right")),
+        marks=np.diff(unknown_at_edges) * RATE_HZ > 0.5,
+    )
