@@ -25,6 +25,8 @@ READING_S: Final = 1.0
 # A sensor at its limit may tell a little more than its range, by its scale error of up to 10 % and more (ADXL345 data
 # sheet, rev. G, table 1); far beyond lie the marks of a fault, such as 32767. Our choice.
 OVERSHOOT: Final = 1.25
+# Times since 1970 are rounded by less than this: so close to an edge, a sample is on it.
+ROUNDING_S: Final = 1e-6
 BAD: Final = Quality.NO_CONTACT | Quality.OUT_OF_RANGE
 
 
@@ -105,9 +107,9 @@ class Resampler:
     def push(self, times: NDArray[np.float64], mg: NDArray[np.float64]) -> Steps:
         """Take samples at `times` (s, increasing, after those before), `mg` (samples, 3); the steps they complete."""
         if not len(self._times) and len(times):
-            self._next = int(np.ceil(times[0] * RATE_HZ))
+            self._next = int(np.ceil((times[0] - ROUNDING_S) * RATE_HZ))
         times, mg = np.concatenate((self._times, times)), np.concatenate((self._mg, mg))
-        after = max(self._next, int(np.floor(times[-1] * RATE_HZ))) if len(times) else self._next
+        after = max(self._next, int(np.floor((times[-1] + ROUNDING_S) * RATE_HZ))) if len(times) else self._next
         if after == self._next:
             self._times, self._mg = times, mg
             return Steps(self._next, np.empty((0, 3)), np.empty(0), np.empty(0, np.int64), np.empty(0, np.bool_))
@@ -129,11 +131,11 @@ def _means(times: NDArray[np.float64], mg: NDArray[np.float64], first: int, afte
     at_edges = areas[before] + (mg[before] + 0.5 * slopes * into[:, np.newaxis]) * into[:, np.newaxis]
     unknown = np.where(spacing > MAXIMUM_SPACING_S, spacing, 0.0)
     unknown_at_edges = np.concatenate(([0.0], np.cumsum(unknown)))[before] + np.where(unknown[before] > 0.0, into, 0.0)
-    completed = np.searchsorted(times, edges[1:], "left")
+    reached = np.searchsorted(times, edges - ROUNDING_S)
     return Steps(
         first=first,
         mg=np.asarray(np.diff(at_edges, axis=0) * RATE_HZ, dtype=np.float64),
-        known_at=times[np.minimum(completed, len(times) - 1)],
-        samples=np.diff(np.searchsorted(times, edges, "right")),
+        known_at=times[np.minimum(reached[1:], len(times) - 1)],
+        samples=np.diff(reached),
         marks=np.diff(unknown_at_edges) * RATE_HZ > 0.5,
     )

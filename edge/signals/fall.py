@@ -33,6 +33,8 @@ GRAVITY_G: Final = (0.5, 2.0)
 # A sensor that is at its limit for so much of the time is stuck, or its range is too small. Our choice.
 MOST_AT_LIMIT: Final = 0.5
 STILL_S: Final = 1.5
+# Times in seconds since 1970 are rounded so that a mean over a step of what is constant strays by a hundredth of a mg.
+SAME_MG: Final = 0.1
 
 
 def windows(person: str, *, length: int, step: int, last_end: float | None = None) -> ImpactWindows:
@@ -56,7 +58,7 @@ def shortage(window: Window, *, length: int, minimum_coverage: float) -> str | N
 def _fault(mg: NDArray[np.float64]) -> str | None:
     """Why samples (samples, 3) in mg that are there cannot be judged, None when they can."""
     size = np.sqrt(np.square(mg).sum(axis=1))
-    if np.ptp(mg, axis=0).max() == 0.0:
+    if np.ptp(mg, axis=0).max() < SAME_MG:
         return "the sensor is stuck: all samples are the same"
     largest = np.abs(mg).max()
     at_limit = float(np.mean(np.abs(mg).max(axis=1) > 0.999 * largest))

@@ -107,7 +107,8 @@ class ImpactWindows:
                 told = max(told, int(np.floor(self._last_end * RATE_HZ)) + self.step)
             self._due = told
         self._mg = np.concatenate((self._mg, steps.mg))
-        size = np.sqrt(np.square(steps.mg).sum(axis=1))
+        # In whole mg, lest an error of rounding chooses between blows that are alike.
+        size = np.rint(np.sqrt(np.square(steps.mg).sum(axis=1)))
         self._size = np.concatenate((self._size, np.where(steps.marks, 0.0, size)))
         self._known_at = np.concatenate((self._known_at, steps.known_at))
         self._samples = np.concatenate((self._samples, steps.samples))

@@ -1,0 +1,157 @@
+"""Windows around blows: as soon as what followed is known, the same however samples arrive and after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from edge.readings import Channel, Quality, Reading, Risk, Window
+from edge.signals.acceleration import RATE_HZ
+from edge.signals.impacts import BLOW_MG, ImpactWindows
+
+START, RATE, LENGTH, STEP = 1_800_000_000.0, 50, 150, 500
+SECONDS = LENGTH / RATE_HZ
+
+
+def motion(seconds: float, blows: Sequence[tuple[float, float]] = ()) -> NDArray[np.float64]:
+    """Gravity and a little sway at RATE, and blows of so many mg at so many seconds."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    mg = np.stack([80.0 * np.sin(3.0 * time), 60.0 * np.cos(2.0 * time), np.full(len(time), 980.0)], axis=1)
+    for at, size in blows:
+        mg[:, 2] += size * np.exp(-(((time - at) / 0.06) ** 2))
+    return mg
+
+
+def readings_of(mg: NDArray[np.float64], size: int = RATE, start: float = START) -> list[Reading]:
+    return [
+        Reading(
+            "ann", "watch", Channel.ACCELERATION, "mg", start + first / RATE, start + first / RATE,
+            tuple(mg[first : first + size].ravel().tolist()), interval_s=1.0 / RATE,
+        )
+        for first in range(0, len(mg), size)
+    ]  # fmt: skip
+
+
+def windows_of(readings: Sequence[Reading], last_end: float | None = None) -> list[Window]:
+    builder = ImpactWindows("ann", Risk.FALL, length=LENGTH, step=STEP, last_end=last_end)
+    return [window for one in readings for window in builder.push(one)]
+
+
+def alike(one: Sequence[Window], other: Sequence[Window]) -> bool:
+    return len(one) == len(other) and all(
+        a.start == pytest.approx(b.start, abs=1e-4)
+        and a.end == pytest.approx(b.end, abs=1e-4)
+        and a.coverage == b.coverage
+        and np.allclose(a.values, b.values, atol=0.5)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def test_a_blow_stands_in_the_middle_and_is_told_when_the_second_half_is_known() -> None:
+    found = [w for w in windows_of(readings_of(motion(15.0, [(8.0, 3000.0)]))) if w.end > START + 10.5]
+    assert len(found) == 1
+    assert found[0].end - START == pytest.approx(8.0 + SECONDS / 2, abs=0.1)
+    assert found[0].start - START == pytest.approx(8.0 - SECONDS / 2, abs=0.1)
+    assert int(np.linalg.norm(found[0].values, axis=1).argmax()) == LENGTH // 2
+    assert found[0].coverage == 1.0
+
+
+def test_of_blows_close_together_the_hardest_counts() -> None:
+    found = windows_of(readings_of(motion(15.0, [(7.2, 1500.0), (8.0, 4000.0), (9.0, 2000.0)])))
+    middles = [np.linalg.norm(window.values[LENGTH // 2]) for window in found]
+    assert sum(middle >= BLOW_MG for middle in middles) == 1
+    assert max(middles) > 4000.0
+
+
+def test_what_lies_before_the_first_sample_is_marked() -> None:
+    window = windows_of(readings_of(motion(6.0, [(2.0, 3000.0)])))[0]
+    assert window.marks[: RATE_HZ // 2].all()
+    assert not window.marks[RATE_HZ + 1 :].any()
+    assert window.coverage == pytest.approx(5.0 / SECONDS, abs=0.01)
+
+
+def test_where_nothing_happens_the_sensor_is_told_of_every_step() -> None:
+    ends = [window.end - START for window in windows_of(readings_of(motion(70.0)))]
+    assert ends == pytest.approx([6.0, 26.0, 46.0, 66.0], abs=0.05)
+
+
+def test_a_due_window_waits_for_a_blow_that_is_not_followed_up() -> None:
+    ends = [window.end - START for window in windows_of(readings_of(motion(40.0, [(25.5, 3000.0)])))]
+    assert ends == pytest.approx([6.0, 28.5], abs=0.1)
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(1, 400), st.integers(0, 1000))
+def test_the_same_windows_however_the_readings_are_split(size: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    blows = [(float(at), float(random.uniform(500, 6000))) for at in np.cumsum(random.uniform(0.2, 8.0, 6))]
+    mg = motion(30.0, blows)
+    assert alike(windows_of(readings_of(mg, size)), windows_of(readings_of(mg, len(mg))))
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 45), st.integers(0, 1000))
+def test_the_same_windows_follow_after_a_restart_and_none_twice(stop: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    blows = [(float(at), float(random.uniform(500, 6000))) for at in np.cumsum(random.uniform(0.2, 12.0, 6))]
+    readings = readings_of(motion(45.0, blows))
+    before = windows_of(readings[:stop])
+    if not before:
+        return
+    again = [one for one in readings if one.end > before[-1].start - 1.0]
+    assert alike([*before, *windows_of(again, last_end=before[-1].end)], windows_of(readings))
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 1000))
+def test_nothing_after_the_end_is_looked_at(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    mg = motion(20.0, [(float(random.uniform(3, 16)), 3000.0)])
+    for window in windows_of(readings_of(mg)):
+        time = START + np.arange(len(mg)) / RATE
+        changed = np.where((time > window.end + 1e-4)[:, np.newaxis], random.normal(0, 5000, mg.shape), mg)
+        same = [one for one in windows_of(readings_of(changed)) if one.end <= window.end + 1e-4]
+        assert np.array_equal(same[-1].values, window.values)
+
+
+def test_a_long_silence_is_told_as_a_window_without_samples() -> None:
+    mg = motion(10.0)
+    found = windows_of([*readings_of(mg), *readings_of(mg, start=START + 100.0)])
+    silent = [window for window in found if not len(window.values)]
+    assert [(window.end - START, window.coverage) for window in silent] == [(100.0, 0.0)]
+
+
+def test_a_sensor_that_shows_what_cannot_be_is_told_of_too() -> None:
+    mg = motion(60.0)
+    bad = [
+        Reading(
+            one.person, one.device, one.channel, one.unit, one.start, one.received_at, one.values,
+            Quality.OUT_OF_RANGE, one.interval_s,
+        )
+        for one in readings_of(mg, start=START + 10.0)
+    ]  # fmt: skip
+    found = windows_of([*readings_of(motion(10.0)), *bad])
+    assert [window.coverage for window in found if window.end > START + 12.0] == [0.0] * 5
+
+
+def test_a_short_gap_lowers_the_coverage_and_a_slow_sensor_leaves_none() -> None:
+    mg = motion(12.0, [(6.0, 3000.0)])
+    first, second = readings_of(mg[:200], size=200), readings_of(mg[230:], size=400, start=START + 4.6)
+    found = windows_of([*first, *second])
+    assert found[-1].coverage == pytest.approx((SECONDS - 0.6) / SECONDS, abs=0.02)
+    slow = [
+        Reading("ann", "watch", Channel.ACCELERATION, "mg", START, START, tuple(mg[::5].ravel().tolist()),
+                interval_s=5.0 / RATE)
+    ]  # fmt: skip
+    assert {window.coverage for window in windows_of(slow)} == {0.0}
+
+
+def test_a_clock_that_is_set_back_begins_anew() -> None:
+    mg = motion(10.0)
+    found = windows_of([*readings_of(mg), *readings_of(mg, start=START - 3600.0)])
+    assert [window.end - START for window in found] == pytest.approx([6.0, -3594.0], abs=0.1)
