@@ -1,4 +1,4 @@
-"""The command line: `hearthbeat run|demo|assess|status|devices|models|alerts`.
+"""The command line: `hearthbeat run|demo|assess|status|devices|models|alerts|people`.
 
 Exit codes: 0 done, 1 the run found a fault, 2 wrong use or bad input, with one line on stderr that says what, where and
 how to mend it. Every command imports only what it needs: `run` must have its first sample within two seconds.
@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_devices(commands)
     _add_models(commands)
     _add_alerts(commands)
+    _add_people(commands)
     return parser
 
 
@@ -70,7 +71,9 @@ def _add_demo(commands: Commands) -> None:
 
 def _add_assess(commands: Commands) -> None:
     assess = commands.add_parser("assess", help="a recording through the production path")
-    assess.add_argument("--kind", required=True, choices=["rr_intervals"], help="what the recording holds")
+    assess.add_argument(
+        "--kind", required=True, choices=["rr_intervals", "accelerometer", "glucose"], help="what the recording holds"
+    )
     assess.add_argument("--input", required=True, type=Path, metavar="FILE", help="CSV with a header")
     assess.add_argument("--out", type=Path, metavar="FILE", help="JSON lines (standard output)")
     assess.set_defaults(command=_assess)
@@ -111,6 +114,36 @@ def _add_alerts(commands: Commands) -> None:
     _add_config(listing)
     _add_json(listing)
     listing.set_defaults(command=_alerts_list)
+
+
+def _add_people(commands: Commands) -> None:
+    people = commands.add_parser("people", help="how a person is over days")
+    verbs = people.add_subparsers(required=True, metavar="VERB")
+    nights = verbs.add_parser("nights", help="each night's resting heart rate beside what is usual for the person")
+    nights.add_argument("person", metavar="PERSON")
+    _add_config(nights)
+    _add_json(nights)
+    nights.set_defaults(command=_people_nights)
+    news2 = verbs.add_parser("news2", help="the NEWS2 score of the vital signs that are known; partial ones say so")
+    news2.add_argument("person", metavar="PERSON")
+    for name, unit in (
+        ("respiration-rate", "breaths a minute"),
+        ("spo2", "percent"),
+        ("systolic", "mmHg"),
+        ("pulse", "beats a minute; default: what the wearables tell"),
+        ("temperature", "degrees Celsius"),
+    ):
+        news2.add_argument(f"--{name}", type=float, metavar="N", help=unit)
+    breathing = news2.add_mutually_exclusive_group()
+    breathing.add_argument("--air", dest="supplemental_oxygen", action="store_const", const=False, help="breathes air")
+    breathing.add_argument(
+        "--oxygen", dest="supplemental_oxygen", action="store_const", const=True, help="breathes supplemental oxygen"
+    )
+    news2.add_argument("--consciousness", choices=["alert", "confusion", "voice", "pain", "unresponsive"], help="ACVPU")
+    news2.add_argument("--scale-2", action="store_true", help="a doctor has set an SpO2 target of 88 to 92 percent")
+    _add_config(news2)
+    _add_json(news2)
+    news2.set_defaults(command=_people_news2)
 
 
 def _speed(text: str) -> float:
@@ -163,9 +196,9 @@ def _demo(given: argparse.Namespace) -> int:
 
 
 def _assess(given: argparse.Namespace) -> int:
-    from edge.assess import assess_rr_intervals
+    from edge.assess import assess_recording
 
-    assess_rr_intervals(given.input, given.out)
+    assess_recording(given.kind, given.input, given.out)
     return 0
 
 
@@ -218,7 +251,7 @@ def _models_list(given: argparse.Namespace) -> int:
             "risk": risk.value,
             "version": model.version,
             "sha256": model.manifest.sha256,
-            "beats": model.beats,
+            "input": model.manifest.input.model_dump(),
             "policy": model.policy.model_dump(),
             "metrics": model.manifest.metrics,
         }
@@ -260,4 +293,39 @@ def _alerts_list(given: argparse.Namespace) -> int:
     for alert in alerts:
         opened = datetime.fromtimestamp(alert.opened_at, UTC).astimezone()
         print(f"{opened:%Y-%m-%d %H:%M}  {alert.person}  {alert.kind}  {alert.state}  {alert.explanation.sentence}")
+    return 0
+
+
+def _people_nights(given: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from edge.nights import verdict_fields
+    from edge.people import nights_of, show_nights
+
+    verdicts = nights_of(load_settings(given.config), given.person)
+    if given.json:
+        print(json.dumps([verdict_fields(verdict) for verdict in verdicts]))
+    else:
+        show_nights(verdicts, Console())
+    return 0
+
+
+def _people_news2(given: argparse.Namespace) -> int:
+    from dataclasses import fields
+
+    from rich.console import Console
+
+    from edge.people import news2_of, show_news2
+    from edge.signals.news2 import Consciousness, Spo2Scale, Vitals
+    from edge.vitals import news2_fields
+
+    measured = {field.name: getattr(given, field.name) for field in fields(Vitals)}
+    if given.consciousness is not None:
+        measured["consciousness"] = Consciousness(given.consciousness)
+    scale = Spo2Scale.TWO if given.scale_2 else Spo2Scale.ONE
+    scored = news2_of(load_settings(given.config), given.person, measured, scale)
+    if given.json:
+        print(json.dumps(news2_fields(scored)))
+    else:
+        show_news2(scored, Console())
     return 0

@@ -24,17 +24,18 @@ from cloud_sync import messages
 from cloud_sync.broker import Broker
 from cloud_sync.publisher import Publisher
 from edge import status
-from edge.alerts.episodes import LOOK_BACK
+from edge.alerts.episodes import look_back
 from edge.bluetooth.link import SILENCE_LIMIT_S, Link
 from edge.bluetooth.radio import Radio
 from edge.bluetooth.scanner import Scanner
 from edge.clock import Clock, SystemClock, is_set
 from edge.errors import ModelError, StoreError
 from edge.maintenance import Maintenance, nightly
+from edge.nights import TELL_HOUR, TELL_MINUTE, NightWatch
 from edge.notify.courier import Courier
 from edge.notify.phone import Contact
 from edge.notify.texts import alert_text
-from edge.pipeline import Pipeline, RiskWatch, stored_windows, watch_risk
+from edge.pipeline import SERIES, Pipeline, RiskWatch, stored_windows, watch_risk
 from edge.readings import Alert, Channel, Notification, OutboxMessage, Window
 from edge.recorder import Recorder
 from edge.risks.catalogue import model_folders
@@ -129,6 +130,8 @@ class Daemon:
     async def _live(self, stack: AsyncExitStack) -> None:
         self._maintenance = Maintenance(self._store, self._recorder, self.clock, self.settings.store.keep_days)
         scheduler = nightly(self._maintenance.run)
+        self._nights = NightWatch(self._store.path, self.settings.people, self.clock, self._say)
+        scheduler.add_job(self._nights.run, "cron", hour=TELL_HOUR, minute=TELL_MINUTE, id="nights")
         await stack.enter_async_context(status.serving(self.settings.home.state_directory, self.snapshot))
         async with asyncio.TaskGroup() as group:
             scanner = Scanner(self._radio, self.clock, self._chance)
@@ -264,20 +267,22 @@ class Daemon:
     async def _watch(self, person: str, model: RiskModel) -> RiskWatch:
         """One risk of one person, going on where the daemon stopped before."""
         call, store = self._recorder.call, self._store
-        newest_first = await call(store.assessments.recent_assessments, person, model.manifest.risk, LOOK_BACK)
-        opened = [a for a in await call(store.alerts.open_alerts, person) if a.kind == model.manifest.risk]
+        risk = model.manifest.risk
+        newest_first = await call(store.assessments.recent_assessments, person, risk, look_back(model.policy.n))
+        newest = await call(store.alerts.newest_alert, person, risk)
         # What lies ahead was stamped before the clock was set back, and would keep all that comes now from counting.
         ahead = self.clock.wall() + PIPELINE_LIMIT_S
         past = [assessment for assessment in reversed(newest_first) if assessment.end <= ahead]
-        return watch_risk(person, model, past=past, open_alert=opened[0] if opened else None)
+        return watch_risk(person, model, past=past, newest_alert=newest)
 
     async def _stored_windows(self, watch_: RiskWatch) -> list[Window]:
         """What was stored since the last stored Assessment's Window began, or lately where there is none."""
+        channel = watch_.model.channel
+        if channel not in SERIES:
+            return []
         now = self.clock.wall()
         since = now - watch_.model.policy.maximum_span_s if watch_.last is None else watch_.last.start
-        series = await self._recorder.call(
-            self._store.signals.series, watch_.windows.person, Channel.RR_INTERVAL, since, now
-        )
+        series = await self._recorder.call(self._store.signals.series, watch_.person, channel, since, now)
         return stored_windows(watch_, series.times, series.values, series.quality)
 
     def _links(self, scanner: Scanner) -> list[Link]:
@@ -348,7 +353,7 @@ class Daemon:
 
     def _present_faults(self) -> list[str]:
         """What is wrong now, and what was lost since the start: one line each."""
-        faults = [*self.faults, *filter(None, (self._recorder.fault, self._maintenance.fault))]
+        faults = [*self.faults, *filter(None, (self._recorder.fault, self._maintenance.fault, self._nights.fault))]
         if self._recorder.dropped_readings:
             faults.append(f"{self._recorder.dropped_readings} readings were dropped while the disk refused them")
         faults += [

@@ -24,7 +24,7 @@ from edge.bluetooth.radio import Radio
 from edge.daemon import Daemon
 from edge.demo_view import TRACE, Scene, View, alert_of, broker_line, kind_of
 from edge.logs import set_up_logs
-from edge.readings import AlertState
+from edge.readings import AlertState, Risk
 from edge.recorder import MINUTE_GRACE_S
 from edge.settings import LogSettings, Settings
 from edge.virtual.broker import Arrival, VirtualBroker
@@ -161,7 +161,7 @@ class _Performance:
         scene.rr_ms = [ticks / 1.024 for packet in newest for ticks in reversed(packet.measurement.rr_ticks)][:TRACE][
             ::-1
         ]
-        assessment = person["last_assessment"]
+        assessment = next((one for one in person["assessments"] if one["risk"] == Risk.ATRIAL_FIBRILLATION), None)
         if assessment is not None and assessment["end"] != self._last_end:
             self._last_end = assessment["end"]
             self._tell_score(assessment["score"], assessment["reason"])

@@ -15,6 +15,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from edge.readings import Risk
+
 # How many RR intervals and scores the live view draws, and how many messages it keeps in sight.
 TRACE: Final = 60
 IN_SIGHT: Final = 5
@@ -88,7 +90,7 @@ def _vitals(scene: Scene) -> RenderableType:
     person = status["people"][0]
     wearable = person["wearables"][0]
     values = wearable["values"]
-    assessment = person["last_assessment"]
+    assessment = next((one for one in person["assessments"] if one["risk"] == Risk.ATRIAL_FIBRILLATION), None)
     table.add_row("link", f"{wearable['link']}, battery {_number(wearable['battery_percent'], '%')}")
     table.add_row("heart rate", _number(values.get("heart_rate"), "bpm"))
     table.add_row("RR intervals", Text(_trace(scene.rr_ms, 300.0, 1500.0), style="green"))

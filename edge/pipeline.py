@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -21,22 +22,34 @@ from edge.alerts.episodes import Episodes, PersistenceRule
 from edge.bluetooth.link import LinkState, LinkStatus, Packet
 from edge.clock import Clock
 from edge.errors import DecodeError
-from edge.readings import Alert, Assessment, Channel, Quality, Reading, Severity, Source, Window
-from edge.risks.model import RiskModel
+from edge.readings import Alert, AlertState, Assessment, Channel, Quality, Reading, Risk, Source, Window
+from edge.risks.model import RiskModel, WindowBuilder
 from edge.settings import PersonSettings
-from edge.signals.rr_series import readings_of
+from edge.signals import glucose, rr_series
 from edge.signals.rr_timeline import RrTimeline
-from edge.signals.windows import RrWindows
 from edge.wearables import BY_CHARACTERISTIC
 
 # Windows wait here while the model is busy; one comes every 15 s or so, and a model takes a millisecond.
 WAITING_WINDOWS: Final = 256
-# A wearable listed earlier is preferred as a person's source of RR intervals while it has sent any within this time: a
+# A wearable listed earlier is preferred as a person's source of a channel while it has sent any within this time: a
 # strap sends one packet a second, so this is many lost ones in a row. Our choice.
 SOURCE_PATIENCE_S: Final = 30.0
 # Without a Window for this long there is not enough data to judge, and that is said. Our choice: twice what 60 beats
-# take at 60 bpm.
+# take at 60 bpm; for glucose three of a sensor's readings, the age at which Nightscout calls its data stale.
 SILENCE_S: Final = 120.0
+SLOW_SILENCE_S: Final[Mapping[Channel, float]] = MappingProxyType({Channel.GLUCOSE: 900.0})
+
+# How a stored series becomes Readings again, for the channels of which samples are stored.
+SERIES: Final = MappingProxyType({Channel.RR_INTERVAL: rr_series.readings_of, Channel.GLUCOSE: glucose.readings_of})
+CHANNEL_WORDS: Final[Mapping[Channel, str]] = MappingProxyType(
+    {
+        Channel.HEART_RATE: "heart rates",
+        Channel.RR_INTERVAL: "RR intervals",
+        Channel.ACCELERATION: "accelerations",
+        Channel.GLUCOSE: "glucose readings",
+        Channel.BATTERY: "battery levels",
+    }
+)
 
 _log = structlog.get_logger("pipeline")
 
@@ -50,7 +63,7 @@ class Wearable:
     timeline: RrTimeline = field(default_factory=RrTimeline)
     link: LinkState = LinkState.SEARCHING
     last_reading: float | None = None
-    last_rr: float | None = None
+    last_of: dict[Channel, float] = field(default_factory=dict)
     worn: bool | None = None
     battery_percent: float | None = None
     facts: dict[str, str] = field(default_factory=dict)
@@ -88,11 +101,32 @@ class Wearable:
 class RiskWatch:
     """One risk of one person: its windows, its model, its episodes."""
 
-    def __init__(self, model: RiskModel, windows: RrWindows, episodes: Episodes) -> None:
+    def __init__(self, model: RiskModel, person: str, windows: WindowBuilder, episodes: Episodes) -> None:
         self.model = model
+        self.person = person
         self.windows = windows
         self.episodes = episodes
         self.last: Assessment | None = None
+
+    @property
+    def risk(self) -> Risk:
+        """What is watched for."""
+        return self.model.manifest.risk
+
+    @property
+    def silence_s(self) -> float:
+        """Seconds without a Window after which there is not enough data."""
+        return SLOW_SILENCE_S.get(self.model.channel, SILENCE_S)
+
+    def judge(self, window: Window) -> tuple[Assessment, Alert | None]:
+        """Assess a Window; with it the Alert that it raises or clears. A raised one says which part mattered most."""
+        self.last = self.model.assess(window)
+        alert = self.episodes.weigh(self.last)
+        if alert is not None and alert.state is AlertState.RAISED:
+            found = self.model.explain(window)
+            numbers = {**alert.explanation.numbers, **found.numbers}
+            alert = replace(alert, explanation=replace(found, numbers=numbers))
+        return self.last, alert
 
 
 class Pipeline:
@@ -142,10 +176,10 @@ class Pipeline:
             log("malformed packet", person=self.person.id, device=packet.address, error=str(error))
             return
         wearable.remember(readings)
+        wearable.last_of.update((reading.channel, packet.received_at) for reading in readings if reading.values)
         rr = [reading for reading in readings if reading.channel is Channel.RR_INTERVAL]
-        self._keep([reading for reading in readings if reading.channel is not Channel.RR_INTERVAL], ())
+        self._judge(wearable, [reading for reading in readings if reading.channel is not Channel.RR_INTERVAL])
         if rr:
-            wearable.last_rr = packet.received_at
             self._judge(wearable, wearable.timeline.place(rr))
 
     def resume(self, watch: RiskWatch, windows: Iterable[Window]) -> None:
@@ -179,41 +213,43 @@ class Pipeline:
         now = self._clock.wall()
         for watch in self.watches:
             last = watch.last
-            if last is None or last.reason is not None or now - last.end < SILENCE_S:
+            if last is None or last.reason is not None or now - last.end < watch.silence_s:
                 continue
             watch.last = Assessment(
                 person=self.person.id,
-                risk=watch.model.manifest.risk,
+                risk=watch.risk,
                 start=last.end,
                 end=now,
                 score=None,
-                reason=self._why_silent(),
+                reason=self._why_silent(watch.model.channel),
                 model=watch.model.version,
                 coverage=0.0,
             )
             self._keep((), [watch.last])
 
-    def snapshot(self, now: float, latest: Assessment | None, alerts: Iterable[Alert]) -> dict[str, Any]:
-        """For `hearthbeat status`: this person, with the latest stored Assessment and the open Alerts."""
-        known = [watch.last for watch in self.watches if watch.last is not None]
-        newest = max([*known, *([latest] if latest else [])], key=lambda assessment: assessment.end, default=None)
-        return person_fields(self.person, self.wearables.values(), newest, alerts, now)
+    def snapshot(self, now: float, latest: Iterable[Assessment], alerts: Iterable[Alert]) -> dict[str, Any]:
+        """For `hearthbeat status`: this person, with each risk's latest stored Assessment and the open Alerts."""
+        known = {assessment.risk: assessment for assessment in latest}
+        known.update((watch.risk, watch.last) for watch in self.watches if watch.last is not None)
+        return person_fields(self.person, self.wearables.values(), known.values(), alerts, now)
 
     def _judge(self, wearable: Wearable, placed: Sequence[Reading]) -> None:
         self._keep(placed, ())
-        if not self._is_source(wearable):
-            return
         for reading in placed:
-            for watch in self.watches:
+            watching = [watch for watch in self.watches if watch.model.channel is reading.channel]
+            if not watching or not self._is_source(wearable, reading.channel):
+                continue
+            for watch in watching:
                 for window in watch.windows.push(reading):
                     self._queue(watch, window)
 
-    def _is_source(self, wearable: Wearable) -> bool:
-        """Whether this wearable's RR intervals are the person's: none that is listed before it sends any."""
+    def _is_source(self, wearable: Wearable, channel: Channel) -> bool:
+        """Whether this wearable is the person's source of a channel: none that is listed before it sends any."""
         for other in self.wearables.values():
             if other is wearable:
                 return True
-            if other.last_rr is not None and self._clock.wall() - other.last_rr < SOURCE_PATIENCE_S:
+            last = other.last_of.get(channel)
+            if last is not None and self._clock.wall() - last < SOURCE_PATIENCE_S:
                 return False
         return True
 
@@ -228,42 +264,39 @@ class Pipeline:
 
     async def _assess(self, watch: RiskWatch, window: Window) -> None:
         loop = asyncio.get_running_loop()
-        assessment = await loop.run_in_executor(self._inference, watch.model.assess, window)
-        watch.last = assessment
+        assessment, alert = await loop.run_in_executor(self._inference, watch.judge, window)
         self._keep((), [assessment])
-        alert = watch.episodes.weigh(assessment)
         if alert is not None:
             _log.info("alert", person=alert.person, kind=alert.kind, state=alert.state.value, id=alert.id)
             await self._say(alert)
 
-    def _why_silent(self) -> str:
+    def _why_silent(self, channel: Channel) -> str:
         states = [wearable.link for wearable in self.wearables.values()]
         if LinkState.STREAMING not in states:
             return "no wearable is connected"
         if all(wearable.worn is False for wearable in self.wearables.values()):
             return "the wearable is not worn"
-        return "no RR intervals arrive"
+        return f"no {CHANNEL_WORDS[channel]} arrive"
 
 
 def watch_risk(
-    person: str, model: RiskModel, *, past: Sequence[Assessment] = (), open_alert: Alert | None = None
+    person: str, model: RiskModel, *, past: Sequence[Assessment] = (), newest_alert: Alert | None = None
 ) -> RiskWatch:
-    """A risk of one person; `past` are the newest stored Assessments, oldest first, `open_alert` the open episode."""
-    policy = model.policy
-    rule = PersistenceRule(
-        threshold=policy.threshold,
-        clear_threshold=policy.clear_threshold,
-        k=policy.k,
-        n=policy.n,
-        clear_k=policy.clear_k,
-        minimum_coverage=policy.minimum_coverage,
-        minimum_span_s=policy.minimum_span_s,
-        maximum_span_s=policy.maximum_span_s,
+    """A risk of one person, going on after `past`, the newest stored Assessments, oldest first.
+
+    `newest_alert` is the newest stored episode, open or over.
+    """
+    rule = PersistenceRule(**model.policy.model_dump(exclude={"severity"}))
+    windows = model.windows(person, last_end=past[-1].end if past else None)
+    is_open = newest_alert is not None and newest_alert.state is AlertState.RAISED
+    episodes = Episodes(
+        rule,
+        model.policy.severity,
+        past=past,
+        open_alert=newest_alert if is_open else None,
+        raised_at=None if newest_alert is None else newest_alert.opened_at,
     )
-    windows = RrWindows(
-        person, model.manifest.risk, beats=model.beats, step=model.step, last_end=past[-1].end if past else None
-    )
-    watch = RiskWatch(model, windows, Episodes(rule, Severity.WARNING, past=past, open_alert=open_alert))
+    watch = RiskWatch(model, person, windows, episodes)
     watch.last = past[-1] if past else None
     return watch
 
@@ -276,17 +309,19 @@ def wearables_of(person: PersonSettings) -> dict[str, Wearable]:
 def person_fields(
     person: PersonSettings,
     wearables: Iterable[Wearable],
-    newest: Assessment | None,
+    latest: Iterable[Assessment],
     alerts: Iterable[Alert],
     now: float,
 ) -> dict[str, Any]:
-    """A person for JSON: wearables, newest Assessment and open Alerts."""
-    assessment = None if newest is None else {**assessment_fields(newest), "age_s": round(now - newest.end, 1)}
+    """A person for JSON: wearables, each risk's latest Assessment, the newest of these, and open Alerts."""
+    newest_first = sorted(latest, key=lambda assessment: assessment.end, reverse=True)
+    assessments = [{**assessment_fields(one), "age_s": round(now - one.end, 1)} for one in newest_first]
     return {
         "id": person.id,
         "name": person.name,
         "wearables": [wearable.snapshot(now) for wearable in wearables],
-        "last_assessment": assessment,
+        "last_assessment": next(iter(assessments), None),
+        "assessments": assessments,
         "open_alerts": [alert_fields(alert) for alert in alerts],
     }
 
@@ -302,6 +337,7 @@ def assessment_fields(assessment: Assessment) -> dict[str, Any]:
         "model": assessment.model,
         "coverage": round(assessment.coverage, 4),
         "explanation": None if assessment.explanation is None else assessment.explanation.sentence,
+        "forecast": [list(point) for point in assessment.forecast],
     }
 
 
@@ -317,12 +353,14 @@ def alert_fields(alert: Alert) -> dict[str, Any]:
         "opened_at": alert.opened_at,
         "cleared_at": alert.cleared_at,
         "explanation": alert.explanation.sentence,
+        "part": alert.explanation.part,
     }
 
 
 def stored_windows(
-    watch: RiskWatch, times: NDArray[np.float64], rr_ms: NDArray[np.float64], quality: NDArray[np.uint8]
+    watch: RiskWatch, times: NDArray[np.float64], values: NDArray[np.float64], quality: NDArray[np.uint8]
 ) -> list[Window]:
-    """Take in the stored RR intervals since the last stored Window began; the Windows that nobody has assessed yet."""
-    source = Source(watch.windows.person, "store")
-    return [window for reading in readings_of(source, times, rr_ms, quality) for window in watch.windows.push(reading)]
+    """Take in the stored samples since the last stored Window began; the Windows that nobody has assessed yet."""
+    source = Source(watch.person, "store")
+    readings = SERIES[watch.model.channel](source, times, values, quality)
+    return [window for reading in readings for window in watch.windows.push(reading)]

@@ -23,6 +23,14 @@ class Channel(StrEnum):
     RR_INTERVAL = "rr_interval"
     ACCELERATION = "acceleration"
     GLUCOSE = "glucose"
+    BLOOD_GLUCOSE = "blood_glucose"
+    SPO2 = "spo2"
+    TEMPERATURE = "temperature"
+    SYSTOLIC = "systolic"
+    DIASTOLIC = "diastolic"
+    MEAN_PRESSURE = "mean_pressure"
+    WEIGHT = "weight"
+    BODY_FAT = "body_fat"
     BATTERY = "battery"
 
 
@@ -48,6 +56,17 @@ class ChannelFacts:
 # (Analog Devices, ADXL345 data sheet, rev. G; Bosch BMI270 likewise).
 # Glucose: mg/dL in the interstitial fluid. Sensors tell 40 to 400 mg/dL (Dexcom G6 and Abbott FreeStyle Libre 2 user
 # guides) and LOW or HIGH beyond; 20 to 600 is the range of household meters, so that what lies outside is a fault.
+# Blood glucose: mg/dL in a drop of blood, from a household meter; the range is that of such meters, as above.
+# SpO2: percent; tenths are as fine as oximeters send. 34.4 % is the lowest arterial saturation that was measured in an
+# active person (on Mount Everest; Grocott et al., New England Journal of Medicine 360:140, 2009).
+# Temperature: degrees Celsius of the body. Below 24 there are no vital signs any more (stage HT IV of the Swiss system;
+# Brown et al., New England Journal of Medicine 367:1930, 2012); 46.5 was survived (Slovis et al., Annals of Emergency
+# Medicine 11:269, 1982). Hundredths are as fine as thermometers send.
+# Blood pressure: mmHg in the artery, by a cuff; a tenth, since a step of 0.1 kPa is 0.75 mmHg. 300 mmHg is what cuffs
+# are inflated to; the lower bounds are ours: a cuff can't measure a pulse so weak.
+# Weight: kg; 1 g is finer than the steps of 5 g and 0.01 lb of Weight Scale Service 1.0, 3.2. Our bound: from a
+# newborn to more than the 635 kg of the heaviest person known.
+# Body fat: percent of the weight (Body Composition Service 1.0, 3.2). Our bound: essential fat is more than 1 %.
 # Battery: percent (Battery Service 1.0, 3.1).
 CHANNELS: Final[Mapping[Channel, ChannelFacts]] = MappingProxyType(
     {
@@ -55,6 +74,14 @@ CHANNELS: Final[Mapping[Channel, ChannelFacts]] = MappingProxyType(
         Channel.RR_INTERVAL: ChannelFacts(unit="ms", resolution=1000.0 / 1024.0, low=200.0, high=3000.0),
         Channel.ACCELERATION: ChannelFacts(unit="mg", resolution=1.0, low=-16_000.0, high=16_000.0, axes=3),
         Channel.GLUCOSE: ChannelFacts(unit="mg/dL", resolution=1.0, low=20.0, high=600.0),
+        Channel.BLOOD_GLUCOSE: ChannelFacts(unit="mg/dL", resolution=1.0, low=20.0, high=600.0),
+        Channel.SPO2: ChannelFacts(unit="%", resolution=0.1, low=30.0, high=100.0),
+        Channel.TEMPERATURE: ChannelFacts(unit="°C", resolution=0.01, low=24.0, high=46.5),
+        Channel.SYSTOLIC: ChannelFacts(unit="mmHg", resolution=0.1, low=40.0, high=300.0),
+        Channel.DIASTOLIC: ChannelFacts(unit="mmHg", resolution=0.1, low=20.0, high=250.0),
+        Channel.MEAN_PRESSURE: ChannelFacts(unit="mmHg", resolution=0.1, low=20.0, high=275.0),
+        Channel.WEIGHT: ChannelFacts(unit="kg", resolution=0.001, low=1.0, high=650.0),
+        Channel.BODY_FAT: ChannelFacts(unit="%", resolution=0.1, low=1.0, high=80.0),
         Channel.BATTERY: ChannelFacts(unit="%", resolution=1.0, low=0.0, high=100.0),
     }
 )

@@ -66,15 +66,15 @@ def ask(folder: Path) -> dict[str, Any] | None:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the store adds to a status: of each person the latest Assessment and the open Alerts; None is unknown."""
+    """What the store adds to a status: of each person each risk's latest Assessment, and the open Alerts."""
 
-    people: Mapping[str, tuple[Assessment | None, list[Alert]]]
+    people: Mapping[str, tuple[list[Assessment], list[Alert]]]
     outbox: Mapping[str, int | None]
     unsent_notifications: int | None
 
-    def of(self, person: str) -> tuple[Assessment | None, list[Alert]]:
-        """The latest Assessment and the open Alerts of one person."""
-        return self.people.get(person, (None, []))
+    def of(self, person: str) -> tuple[list[Assessment], list[Alert]]:
+        """Each risk's latest Assessment, and the open Alerts, of one person."""
+        return self.people.get(person, ([], []))
 
 
 NOTHING_STORED: Final = Stored({}, {"waiting": None, "parked": None, "dropped": None}, None)
@@ -83,7 +83,7 @@ NOTHING_STORED: Final = Stored({}, {"waiting": None, "parked": None, "dropped": 
 def read_store(store: Store, people: Iterable[str]) -> Stored:
     """What the store knows now. Raises StoreError."""
     return Stored(
-        {person: (store.assessments.latest_assessment(person), store.alerts.open_alerts(person)) for person in people},
+        {person: (store.assessments.latest_assessments(person), store.alerts.open_alerts(person)) for person in people},
         {
             "waiting": store.outbox.outbox_depth(),
             "parked": len(store.outbox.parked()),

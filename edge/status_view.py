@@ -22,7 +22,7 @@ def show(status: Mapping[str, Any], console: Console) -> None:
                 wearable["link"],
                 _age(wearable["reading_age_s"]),
                 "unknown" if wearable["battery_percent"] is None else f"{wearable['battery_percent']:.0f} %",
-                _assessment(person["last_assessment"]) if number == 0 else "",
+                "\n".join(map(_assessment, person["assessments"])) or "none yet" if number == 0 else "",
                 ", ".join(alert["kind"] for alert in person["open_alerts"]) if number == 0 else "",
             )
     console.print(table)
@@ -41,9 +41,7 @@ def _age(seconds: float | None) -> str:
     return "never" if seconds is None else f"{seconds:.0f} s ago"
 
 
-def _assessment(assessment: Mapping[str, Any] | None) -> str:
-    if assessment is None:
-        return "none yet"
+def _assessment(assessment: Mapping[str, Any]) -> str:
     if assessment["score"] is None:
         return f"{assessment['risk']}: not enough data ({assessment['reason']})"
     return f"{assessment['risk']}: {assessment['score']:.2f}"

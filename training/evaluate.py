@@ -1,178 +1,229 @@
-"""Measure the float and the int8 model on people who were not trained on, choose the policy, deliver the folder."""
+"""Measure a recipe's networks on people they never saw, choose the alert policy, and deliver the model's folder."""
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edge.readings import Risk
-from edge.risks.interpreter import Network
-from edge.risks.manifest import MANIFEST_FILE, MODEL_FILE, AlertPolicy, InputSpecification, Manifest, TrainingData
-from edge.signals.atrial_fibrillation import plain_numbers
-from training.alerts import MINIMUM_COVERAGE, alert_figures, choose_policy
-from training.corpora.ltafdb import LTAFDB
-from training.corpora.mitdb import MITDB
-from training.corpora.nsr2db import NSR2DB
-from training.corpora.rhythm import Corpus
-from training.cosen import coefficient_of_sample_entropy
-from training.labels import label_windows
-from training.metrics import Figures, detection, peer_auroc, specificity, with_flutter
-from training.scores import ScoredRecord, score_record
-from training.split import TEST, TRAIN, VALIDATION
-from training.work import FitRecord, WorkFolder, watch
+from edge.errors import WrongUseError
+from edge.risks.manifest import AlertPolicy, Calibration
+from training.calibration import platt, reliability, scores_of
+from training.deliver import deliver, described_corpora, described_network, keep_scores, version_of
+from training.evaluation import FOLDS, Bin, Evaluation, Measured, Peers
+from training.figures import draw_examples
+from training.fingerprint import fingerprint
+from training.folds import FINAL, Part, parts_of
+from training.metrics import Windows, window_figures
+from training.peers import FoldWindows, beside, chosen, forecast_errors, peer_scores
+from training.recipe import LabelledWindows, Recipe, Recording
+from training.scores import Networks, Scored, counted_windows, score, shortened
+from training.work import Plan, WorkFolder, watch
 
-CORPORA = {corpus.name: corpus for corpus in (LTAFDB, NSR2DB, MITDB)}
-STEP: Final = 30
-EDITION: Final = "1.0"
+# A group is told when it has this many people; of fewer, the figures would be of persons. Our choice.
+FEWEST_IN_GROUP: Final = 3
 
 
-def evaluate(data: Path, work: WorkFolder, models: Path) -> Manifest:
-    """Score all people who were not trained on, write models/atrial_fibrillation, and keep the scores for the card.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fold:
+    """The recordings of one fold: those that its network learnt from, and those that it was measured on."""
 
-    Raises WrongUseError before `quantise`, RecordingError when a recording cannot be read.
+    learnt: list[LabelledWindows]
+    scored: list[Scored]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scores:
+    """All that was scored: the folds, and besides them each named set of recordings."""
+
+    folds: list[_Fold]
+    sets: dict[str, list[Scored]]
+
+    @property
+    def pooled(self) -> list[Scored]:
+        """The recordings of all folds, each scored by a network that has not met its person."""
+        return [one for fold in self.folds for one in fold.scored]
+
+
+def evaluate(
+    recipe: Recipe, data: Path, work: WorkFolder, models: Path, *, maximum_windows: int | None = None
+) -> Evaluation:
+    """Score everybody by a network that has not met them, write the model's folder, and keep the scores for the card.
+
+    At most `maximum_windows` of each recording, from its middle, are looked at. Raises WrongUseError before a fit with
+    folds and `quantise`, or when the data are not those of the fit; RecordingError when a recording cannot be read.
     """
-    fitted = work.read_fit()
-    content = work.present(work.int8_model, "quantise").read_bytes()
-    as_int8 = Network(content, where=str(work.int8_model))
-    as_float = Network(work.present(work.float_model, "quantise").read_bytes(), where=str(work.float_model))
-    beats = fitted.architecture["beats"]
-    records = [one for described in fitted.facts.data for one in _score(data, described, beats, as_float, as_int8)]
-    policy = choose_policy([one for one in records if one.part == VALIDATION])
-    digest = hashlib.sha256(content).hexdigest()
-    manifest = Manifest(
-        risk=Risk.ATRIAL_FIBRILLATION,
-        version=f"{EDITION}-{digest[:8]}",
-        sha256=digest,
-        input=InputSpecification(beats=beats, step=STEP, channels=fitted.architecture["channels"]),
+    plan = work.read_plan()
+    if not plan.folds:
+        raise WrongUseError("holds no folds", where=str(work.path), mend="run fit without --folds 0")
+    # A network that is missing is told at once, not after minutes of measuring.
+    networks = {name: Networks.open(work.network(name)) for name in plan.networks}
+    corpora = _read(recipe, data, plan)
+    recordings = [one for corpus in recipe.trained_on for one in corpora[corpus]]
+    parts = parts_of(recipe, recordings, plan.folds, plan.seed)
+    fitted = work.network(FINAL).read_fit()
+    labelled = {
+        id(one): shortened(recipe.label(one, fitted.architecture.length), maximum_windows)
+        for recordings_ in corpora.values()
+        for one in watch(recordings_, "finding windows")
+    }
+    scores = _score(recipe, parts, corpora, labelled, networks)
+    calibration = _calibration(scores.pooled)
+    judged = [one.judged(calibration, recipe.risk) for one in scores.pooled]
+    policy = recipe.choose_policy(judged)
+    peers, curves = _peers(scores.folds, calibration, policy.threshold)
+    bins, brier = _reliability(scores.folds)
+    evaluation = Evaluation(
+        risk=recipe.risk,
+        version=version_of(work),
+        step=recipe.step,
+        seed=plan.seed,
+        architecture=fitted.architecture,
+        settings=fitted.settings,
         policy=policy,
-        usual=_usual(data, fitted, beats),
-        training=fitted.facts,
-        metrics=_figures(records, policy.threshold),
-        alerts=_alerts(records, policy),
-        artefacts={
-            corpus: _marked([one for one in records if one.labelled.record.corpus == corpus]) for corpus in CORPORA
+        calibration=calibration,
+        corpora=described_corpora(recipe, corpora, plan),
+        networks=[described_network(work, name) for name in plan.networks],
+        sets={
+            name: _measured(recipe, of_set, calibration, policy, alerts=name != FOLDS)
+            for name, of_set in ({FOLDS: scores.pooled} | scores.sets).items()
         },
+        peers=peers,
+        forecast=forecast_errors(
+            [FoldWindows(one.learnt, [each.labelled for each in one.scored]) for one in scores.folds],
+            [[each.as_int8 for each in one.scored] for one in scores.folds],
+        ),
+        reliability=bins,
+        brier=brier,
+        examples=draw_examples(recipe, judged, policy.threshold, work.examples),
     )
-    _deliver(models / manifest.risk.value, content, manifest)
-    _keep_scores(work, records)
-    return manifest
-
-
-def _score(data: Path, described: TrainingData, beats: int, as_float: Network, as_int8: Network) -> list[ScoredRecord]:
-    """Score the recordings of one corpus that were not trained on."""
-    corpus = CORPORA[described.name]
-    parts = {name: part for part, names in described.split.items() if part != TRAIN for name in names}
-    return [
-        score_record(
-            label_windows(corpus.read(data, name), beats=beats, step=STEP),
-            parts[name],
-            minimum_coverage=MINIMUM_COVERAGE,
-            as_float=as_float,
-            as_int8=as_int8,
-        )
-        for name in watch(sorted(parts), f"scoring {corpus.name}")
-    ]
-
-
-def _usual(data: Path, fitted: FitRecord, beats: int) -> dict[str, float]:
-    """The plain numbers of people without atrial fibrillation: the median of the healthy training people's medians."""
-    healthy = next(described for described in fitted.facts.data if described.name == NSR2DB.name)
-    medians = []
-    for name in watch(healthy.split[TRAIN], "what is usual"):
-        labelled = label_windows(NSR2DB.read(data, name), beats=beats, step=beats)
-        good = labelled.scored(MINIMUM_COVERAGE)
-        numbers = [plain_numbers(window) for window, is_good in zip(labelled.windows, good, strict=True) if is_good]
-        medians.append({key: float(np.median([one[key] for one in numbers])) for key in numbers[0]})
-    return {key: round(float(np.median([one[key] for one in medians])), 1) for key in medians[0]}
-
-
-def _figures(records: Sequence[ScoredRecord], threshold: float) -> Figures:
-    """All figures, each named by the people it is of."""
-
-    def of(corpus: Corpus, part: str | None = None) -> list[ScoredRecord]:
-        return [one for one in records if one.labelled.record.corpus == corpus.name and part in {one.part, None}]
-
-    figures = {
-        "ltafdb_validation": detection(of(LTAFDB, VALIDATION), threshold),
-        "ltafdb_test": detection(of(LTAFDB, TEST), threshold),
-        "nsr2db_test": specificity(of(NSR2DB, TEST), threshold),
-        "mitdb_without_flutter": with_flutter(of(MITDB), threshold, excluded=True),
-        "mitdb_flutter_is_none": with_flutter(of(MITDB), threshold, excluded=False),
-    }
-    figures["ltafdb_test"]["auroc"]["cosen"] = peer_auroc(of(LTAFDB, TEST), coefficient_of_sample_entropy)
-    return {
-        f"{group}_{name}": {kind: round(value, 5) for kind, value in values.items()}
-        for group, of_group in figures.items()
-        for name, values in of_group.items()
-    }
-
-
-def _alerts(records: Sequence[ScoredRecord], policy: AlertPolicy) -> dict[str, dict[str, float]]:
-    """What the policy would have told the people of each corpus and part."""
-    groups: dict[str, list[ScoredRecord]] = {}
-    for one in records:
-        groups.setdefault(f"{one.labelled.record.corpus}_{one.part}", []).append(one)
-    figures = {group: asdict(alert_figures(of_group, policy)) for group, of_group in groups.items()}
-    return {
-        group: {name: round(value, 1) for name, value in values.items() if value is not None}
-        for group, values in figures.items()
-    }
-
-
-def _marked(records: Sequence[ScoredRecord]) -> dict[str, float]:
-    """The share of RR intervals that are marked, in windows of fibrillation and in others."""
-    marked: dict[str, list[float]] = {"risk": [], "else": []}
-    for one in records:
-        for window, is_af, complete in zip(
-            one.labelled.windows, one.labelled.is_af, one.labelled.complete, strict=True
-        ):
-            if complete:
-                marked["risk" if is_af else "else"].append(float(window.marks.mean()))
-    return {rhythm: round(float(np.mean(shares)), 6) for rhythm, shares in marked.items() if shares}
-
-
-def _deliver(folder: Path, content: bytes, manifest: Manifest) -> None:
-    """Write a model's folder aside, then put it in the place of the old one."""
-    aside = folder.with_name(f".{folder.name}.new")
-    old = folder.with_name(f".{folder.name}.old")
-    for leftover in (aside, old):
-        if leftover.exists():
-            shutil.rmtree(leftover)
-    aside.mkdir(parents=True)
-    (aside / MODEL_FILE).write_bytes(content)
-    (aside / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
-    if folder.exists():
-        folder.rename(old)
-    aside.rename(folder)
-    if old.exists():
-        shutil.rmtree(old)
-
-
-def _keep_scores(work: WorkFolder, records: Sequence[ScoredRecord]) -> None:
-    """Keep every counted window's score, label and person for the card's figures."""
-    kept = [
-        (one.labelled.record, one.part, window, is_af, as_float, as_int8)
-        for one in records
-        for window, is_af, as_float, as_int8, counts in zip(
-            one.labelled.windows, one.labelled.is_af, one.as_float, one.as_int8, one.counted, strict=True
-        )
-        if counts
-    ]
-    np.savez(
-        work.scores,
-        corpus=[record.corpus for record, *_ in kept],
-        name=[record.name for record, *_ in kept],
-        part=[part for _, part, *_ in kept],
-        start=[window.start for _, _, window, *_ in kept],
-        end=[window.end for _, _, window, *_ in kept],
-        rr_ms=[window.values for _, _, window, *_ in kept],
-        is_af=[is_af for *_, is_af, _, _ in kept],
-        as_float=[as_float for *_, as_float, _ in kept],
-        as_int8=[as_int8 for *_, as_int8 in kept],
+    usual = recipe.usual([labelled[id(one)] for one in recordings])
+    deliver(models / recipe.risk.value, work, evaluation, usual, parts)
+    keep_scores(
+        work,
+        counted_windows(scores.pooled, calibration),
+        np.concatenate([one.labelled.end[one.labelled.counted] for one in scores.pooled]),
+        np.repeat(np.arange(len(judged)), [int(one.labelled.counted.sum()) for one in scores.pooled]),
+        curves,
     )
+    return evaluation
+
+
+def _read(recipe: Recipe, data: Path, plan: Plan) -> dict[str, list[Recording]]:
+    """All corpora; WrongUseError when those of the fit have changed since."""
+    names = [*recipe.trained_on, *(name for name in recipe.reported if name not in recipe.trained_on)]
+    corpora = {name: recipe.read(data, name) for name in watch(names, "reading")}
+    for name in recipe.trained_on:
+        if fingerprint(corpora[name]) != plan.corpora.get(name):
+            raise WrongUseError(f"{name} is not what was fitted on", where=str(data), mend="run fit again")
+    return corpora
+
+
+def _score(
+    recipe: Recipe,
+    parts: Sequence[Part],
+    corpora: Mapping[str, Sequence[Recording]],
+    labelled: Mapping[int, LabelledWindows],
+    networks: Mapping[str, Networks],
+) -> _Scores:
+    """Score the folds, the transfers, and what is reported alone."""
+    folds: list[_Fold] = []
+    sets: dict[str, list[Scored]] = {}
+    transfers: dict[str, list[Scored]] = {}
+    for part in parts:
+        scored = [score(labelled[id(one)], networks[part.name]) for one in watch(part.measured, f"scoring {part.name}")]
+        if part.name.startswith("fold-"):
+            folds.append(_Fold([labelled[id(one)] for one in part.learns], scored))
+        else:
+            transfers |= {f"{part.name}/{name}": of_corpus for name, of_corpus in _by_corpus(scored).items()}
+    pooled = [one for fold in folds for one in fold.scored]
+    sets |= {f"{FOLDS}/{name}": of_corpus for name, of_corpus in _by_corpus(pooled).items()}
+    for name in recipe.reported:
+        sets[f"reported/{name}"] = [
+            score(labelled[id(one)], networks[FINAL]) for one in watch(corpora[name], f"scoring {name}")
+        ]
+    return _Scores(folds, sets | transfers)
+
+
+def _calibration(scored: Sequence[Scored]) -> Calibration:
+    """Fitted on the int8 logits of people who were not learnt from."""
+    logits = np.concatenate([one.as_int8[one.labelled.counted, 0] for one in scored]).astype(np.float64)
+    return platt(logits, np.concatenate([one.labelled.label[one.labelled.counted] == 1 for one in scored]))
+
+
+def _by_corpus(scored: Sequence[Scored]) -> dict[str, list[Scored]]:
+    sets: dict[str, list[Scored]] = {}
+    for one in scored:
+        sets.setdefault(one.labelled.recording.corpus, []).append(one)
+    return sets
+
+
+def _measured(
+    recipe: Recipe, scored: Sequence[Scored], calibration: Calibration, policy: AlertPolicy, *, alerts: bool
+) -> Measured:
+    """All figures of one set of recordings."""
+    windows = counted_windows(scored, calibration)
+    judged = [one.judged(calibration, recipe.risk) for one in scored]
+    return Measured(
+        as_float=window_figures(windows["as_float"], policy.threshold),
+        as_int8=window_figures(windows["as_int8"], policy.threshold),
+        groups={
+            name: window_figures(counted_windows(of_group, calibration)["as_int8"], policy.threshold)
+            for name, of_group in _by_group(scored).items()
+        },
+        alerts=_rounded(recipe.alert_figures(judged, policy)) if alerts else {},
+        other=_rounded(recipe.other_figures(judged, policy)) if alerts else {},
+    )
+
+
+def _by_group(scored: Sequence[Scored]) -> dict[str, list[Scored]]:
+    """The recordings of every group that has enough people and is not all of them."""
+    groups: dict[str, list[Scored]] = {}
+    for one in scored:
+        for kind, value in one.labelled.recording.groups.items():
+            groups.setdefault(f"{kind}: {value}", []).append(one)
+    return {
+        name: groups[name]
+        for name in sorted(groups)
+        if len({one.labelled.recording.person for one in groups[name]}) >= FEWEST_IN_GROUP
+        and len(groups[name]) < len(scored)
+        and any(one.labelled.counted.any() for one in groups[name])
+    }
+
+
+def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(float(value), 4) for name, value in figures.items() if np.isfinite(value)}
+
+
+def _peers(
+    folds: Sequence[_Fold], calibration: Calibration, threshold: float
+) -> tuple[Peers, dict[str, NDArray[np.float64]]]:
+    """The table of peers, and the label and every score of its windows for the card's curves."""
+    windows = [FoldWindows(one.learnt, [each.labelled for each in one.scored]) for one in folds]
+    places = chosen([one.measured for one in windows])
+    peers = peer_scores(windows, places)
+    flat = list(
+        zip([one for fold in folds for one in fold.scored], [at for of_fold in places for at in of_fold], strict=True)
+    )
+    person = np.concatenate([np.full(len(at), one.labelled.recording.person) for one, at in flat])
+    label = np.concatenate([one.labelled.label[at] == 1 for one, at in flat])
+    network = {}
+    for kind in ("as_float", "as_int8"):
+        logits = np.concatenate([getattr(one, kind)[at, 0] for one, at in flat]).astype(np.float64)
+        network[kind] = Windows(person, label, scores_of(calibration, logits))
+    curves = {"network, float": network["as_float"].score, "network, int8": network["as_int8"].score} | peers
+    return beside(network, peers, threshold), {"label": label.astype(np.float64)} | curves
+
+
+def _reliability(folds: Sequence[_Fold]) -> tuple[list[Bin], float]:
+    """The reliability and the Brier score, where each fold is calibrated by the people of the others."""
+    windows = []
+    for fold in folds:
+        others = [one for other in folds if other is not fold for one in other.scored]
+        windows.append(counted_windows(fold.scored, _calibration(others))["as_int8"])
+    scores, label = np.concatenate([one.score for one in windows]), np.concatenate([one.label for one in windows])
+    return reliability(scores, label), round(float(np.mean((scores - label) ** 2)), 5)

@@ -1,84 +1,159 @@
-"""The figures of a card: what the scores are worth, for all people and for each."""
+"""The figures of a card: what the scores are worth, for all people and for each, and single windows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_curve
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from training.evaluation import Bin, Example
+from training.recipe import Judged, Recipe
+from training.work import replace_folder
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 Arrays = Mapping[str, NDArray[Any]]
-FLOAT, INT8, PEER, AF, OTHER = "#8a8a8a", "#1f5fa8", "#c98a1b", "#b3261e", "#1f5fa8"
+FLOAT, INT8, PEER, RULE = "#8a8a8a", "#1f5fa8", "#c98a1b", "#5b8c5a"
+RISK, OTHER = "#b3261e", "#1f5fa8"
 STYLE: Final = {"figure.dpi": 110, "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+# People that fit on a page.
+STRIPS: Final = 16
+# A time without windows that is drawn as a break between recordings, in hours.
+BREAK_H: Final = 0.2
 
 
-def draw_roc(scores: Mapping[str, NDArray[np.float64]], is_af: NDArray[np.bool_], path: Path) -> None:
-    """ROC curves of several scores of the same windows, the corner that matters enlarged."""
+def draw_roc(curves: Mapping[str, NDArray[np.float64]], label: NDArray[np.bool_], path: Path) -> None:
+    """ROC curves of several scores of the same windows, on axes that spread the corner that matters."""
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(4.6, 4.0), layout="constrained")
-        for (name, values), colour in zip(scores.items(), (FLOAT, INT8, PEER), strict=False):
-            false_share, true_share, _ = roc_curve(is_af, values)
-            axes.plot(100 * false_share, 100 * true_share, color=colour, label=name, lw=2.5 if colour == FLOAT else 1.2)
-        axes.set(xlim=(-0.3, 15), ylim=(85, 100.3), xlabel="other windows called fibrillation, %")
-        axes.set(ylabel="fibrillation windows found, %", title="Held-out people of ltafdb, one window")
+        figure, axes = plt.subplots(figsize=(4.8, 4.2), layout="constrained")
+        for (name, scores), colour in zip(curves.items(), _colours(curves), strict=True):
+            false_share, true_share, _ = roc_curve(label, scores)
+            axes.plot(false_share, true_share, color=colour, label=name, lw=2.5 if colour == FLOAT else 1.2)
+        axes.set_xscale("symlog", linthresh=0.01, linscale=0.6)
+        axes.set_xticks((0, 0.01, 0.1, 1), labels=("0", "1 %", "10 %", "100 %"))
+        axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel="windows without the risk called risk", title="ROC")
+        axes.set(ylabel="windows with the risk found")
         axes.legend(loc="lower right", frameon=False)
         _save(figure, path)
 
 
-def draw_reliability(scores: NDArray[np.float64], is_af: NDArray[np.bool_], path: Path) -> None:
-    """How often a score's windows were fibrillation, and how many windows have it."""
-    edges = np.linspace(0.0, 1.0, 11)
-    places = np.clip(np.digitize(scores, edges) - 1, 0, 9)
-    counts = np.bincount(places, minlength=10)
-    share = np.bincount(places, weights=is_af, minlength=10) / np.maximum(counts, 1)
+def draw_precision(curves: Mapping[str, NDArray[np.float64]], label: NDArray[np.bool_], path: Path) -> None:
+    """Precision against recall of several scores of the same windows."""
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(4.8, 4.2), layout="constrained")
+        for (name, scores), colour in zip(curves.items(), _colours(curves), strict=True):
+            precision, recall, _ = precision_recall_curve(label, scores)
+            axes.plot(recall, precision, color=colour, label=name, lw=2.5 if colour == FLOAT else 1.2)
+        axes.axhline(label.mean(), color=FLOAT, lw=0.8, ls="--")
+        axes.set(xlim=(0, 1.01), ylim=(0, 1.01), xlabel="recall", ylabel="precision", title="Precision and recall")
+        axes.legend(loc="lower left", frameon=False)
+        _save(figure, path)
+
+
+def draw_reliability(bins: Sequence[Bin], path: Path) -> None:
+    """How often windows of about the same score had the risk, and how many windows have it."""
+    score = [one.score for one in bins]
     with plt.rc_context(STYLE):
         figure, (upper, lower) = plt.subplots(
-            2, 1, figsize=(4.6, 4.4), sharex=True, height_ratios=(3, 1), layout="constrained"
+            2, 1, figsize=(4.8, 4.4), sharex=True, height_ratios=(3, 1), layout="constrained"
         )
-        middle = (edges[:-1] + edges[1:]) / 2
         upper.plot((0, 1), (0, 1), color=FLOAT, lw=0.8, ls="--")
-        upper.plot(middle[counts > 0], share[counts > 0], color=INT8, marker="o")
-        upper.set(ylabel="share that was fibrillation", title="Held-out people of ltafdb, int8")
-        lower.bar(middle, counts, width=0.09, color=INT8)
-        lower.set(xlabel="score", ylabel="windows", yscale="log")
+        upper.plot(score, [one.share for one in bins], color=INT8, marker="o")
+        upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="share with the risk", title="Reliability, int8")
+        lower.bar(score, [one.windows for one in bins], width=0.07, color=INT8)
+        lower.set(xlabel="mean score", ylabel="windows", yscale="log")
         _save(figure, path)
 
 
 def draw_people(arrays: Arrays, threshold: float, path: Path) -> None:
-    """A strip for each person: the score of every window over the hours, and the experts' label under it."""
-    people = sorted(set(arrays["name"]), key=lambda name: (np.mean(arrays["is_af"][arrays["name"] == name]), name))
+    """A strip for each of some people, evenly chosen by how much of the risk they have: every window's score."""
+    people = np.unique(arrays["person"])
+    burden = {one: float(np.mean(arrays["label"][arrays["person"] == one])) for one in people.tolist()}
+    ordered = sorted(burden, key=lambda one: (burden[one], one))
+    shown = [ordered[place] for place in np.unique(np.linspace(0, len(ordered) - 1, STRIPS).round().astype(int))]
     with plt.rc_context(STYLE):
         figure, rows = plt.subplots(
-            len(people), 1, figsize=(8.5, 0.55 * len(people) + 0.8), sharex=True, squeeze=False, layout="constrained"
+            len(shown), 1, figsize=(8.5, 0.5 * len(shown) + 0.9), squeeze=False, layout="constrained"
         )
-        for axes, name in zip(rows[:, 0], people, strict=True):
-            own = arrays["name"] == name
-            hours = arrays["end"][own] / 3600.0
-            axes.scatter(hours, arrays["as_int8"][own], s=0.5, color=np.where(arrays["is_af"][own], AF, OTHER))
+        for axes, person in zip(rows[:, 0], shown, strict=True):
+            own = np.flatnonzero(arrays["person"] == person)
+            hours = _hours(arrays["end"][own], arrays["recording"][own])
+            label = arrays["label"][own]
+            axes.scatter(hours, arrays["as_int8"][own], s=1.0, color=np.where(label, RISK, OTHER), lw=0)
             axes.axhline(threshold, color=FLOAT, lw=0.6)
-            axes.fill_between(hours, -0.25, -0.08, where=arrays["is_af"][own], color=AF, lw=0, step="mid")
-            axes.set(ylim=(-0.28, 1.05), yticks=(), xlim=(0, 25))
-            axes.set_ylabel(name, rotation=0, ha="right", va="center")
-        rows[0, 0].set_title("Score of each window; red where the experts say fibrillation; line: threshold")
-        rows[-1, 0].set_xlabel("hours")
+            axes.scatter(hours[label], np.full(label.sum(), -0.15), s=2.0, marker="|", color=RISK)
+            axes.set(ylim=(-0.28, 1.08), yticks=(), xlim=(0.0, max(float(hours[-1]), 1e-6)))
+            axes.tick_params(labelsize=6, pad=1)
+            axes.set_ylabel(person, rotation=0, ha="right", va="center", fontsize=7)
+        rows[0, 0].set_title("Score of each window, red where the label says risk; line: threshold")
+        rows[-1, 0].set_xlabel("hours of recording, breaks left out")
         _save(figure, path)
 
 
-def draw_example(arrays: Arrays, place: int, title: str, path: Path) -> None:
-    """The RR intervals of one window."""
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(4.6, 2.0), layout="constrained")
-        axes.plot(arrays["rr_ms"][place], color=AF if arrays["is_af"][place] else OTHER, marker=".", lw=0.8)
-        axes.set(xlabel="heartbeat", ylabel="RR interval, ms", title=title)
-        axes.set_ylim(0.0, 1.15 * float(arrays["rr_ms"][place].max()))
-        _save(figure, path)
+def draw_examples(recipe: Recipe, judged: Sequence[Judged], threshold: float, folder: Path) -> list[Example]:
+    """Draw a window with the risk that was found and the two most wrong ones, each of another recording.
+
+    They replace what is in the folder; fewer are drawn where there are no such windows.
+    """
+    picked = _pick(judged)
+    examples = []
+
+    def fill(aside: Path) -> None:
+        for file, what, one, place in picked:
+            recording, end = one.windows.recording, float(one.windows.end[place])
+            told = float(one.scores[place])
+            verdict = what if (told >= threshold) == (what != MISSED) else f"{what}, all but"
+            with plt.rc_context(STYLE):
+                figure, axes = plt.subplots(figsize=(5.4, 2.6), layout="constrained")
+                recipe.draw_example(axes, one, place)
+                axes.set_title(f"{verdict}: {recording.name}, score {told:.2f}", fontsize=9)
+                _save(figure, aside / file)
+            examples.append(
+                Example(file=file, what=verdict, corpus=recording.corpus, recording=recording.name, end=end, score=told)
+            )
+
+    replace_folder(folder, fill)
+    return examples
+
+
+FOUND, MISSED, FALSE = "risk, found", "risk by the label, missed", "no risk by the label, called risk"
+
+
+def _pick(judged: Sequence[Judged]) -> list[tuple[str, str, Judged, int]]:
+    """File name, what it is, recording and place of the windows to draw."""
+    picked: list[tuple[str, str, Judged, int]] = []
+    for file, what, label, of in (
+        ("found.png", FOUND, 1, np.nanmax),
+        ("missed.png", MISSED, 1, np.nanmin),
+        ("false.png", FALSE, 0, np.nanmax),
+    ):
+        best: tuple[float, Judged, int] | None = None
+        for one in judged:
+            places = np.flatnonzero(one.windows.counted & (one.windows.label == label))
+            if len(places) and all(one is not other for _, _, other, _ in picked):
+                value = float(of(one.scores[places]))
+                if best is None or of([value, best[0]]) != best[0]:
+                    best = (value, one, int(places[one.scores[places] == value][0]))
+        if best is not None:
+            picked.append((file, what, best[1], best[2]))
+    return picked
+
+
+def _hours(end: NDArray[np.float64], recording: NDArray[np.int_]) -> NDArray[np.float64]:
+    """The windows' ends in hours, one recording after the other, long pauses shortened."""
+    steps = np.diff(end, prepend=end[0]) / 3600.0
+    steps[(np.diff(recording, prepend=recording[0]) != 0) | (steps < 0.0)] = 0.0
+    return np.cumsum(np.minimum(steps, BREAK_H))
+
+
+def _colours(curves: Mapping[str, Any]) -> list[str]:
+    return [FLOAT, INT8, PEER, RULE][: len(curves)]
 
 
 def _save(figure: Any, path: Path) -> None:  # noqa: ANN401  matplotlib has no types here

@@ -1,84 +1,181 @@
-"""The figures of a model: of each the float and the int8 value, side by side."""
+"""What the scores of windows are worth, with bootstrap intervals over people.
+
+People are drawn, not windows: a person's windows are alike, so windows drawn one by one would make the intervals far
+too narrow (Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, on clustered data). Each person's windows are
+counted in bins of like scores once; a draw of people is then a weighted sum of these counts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from training.scores import ScoredRecord, Scores, pooled
+from training.evaluation import Interval, OfPerson, WindowFigures
 
-Figures = dict[str, dict[str, float]]
-# A person's own AUROC is only told when they have this many windows of either rhythm: a handful at the begin or end of
-# an episode says more about the label than about the model.
+Counts = NDArray[np.float64]
+# An int8 network gives at most 256 scores, so its bins are exact; finer scores are ranked into this many.
+MOST_BINS: Final = 2048
+DRAWS: Final = 1000
+SEED: Final = 7
+# A person's own AUROC is only told when they have this many windows of either label: a handful at the begin or end of
+# an episode says more about the label than about the model. Our choice.
 FEWEST_WINDOWS: Final = 20
+DIGITS: Final = 5
 
 
-def detection(records: Sequence[ScoredRecord], threshold: float) -> Figures:
-    """AUROC pooled over people, the worst and the median person's, and sensitivity and specificity at a threshold."""
-    return _both(records, lambda scores: _detection(records, scores, threshold))
+@dataclass(frozen=True, slots=True, eq=False)
+class Tally:
+    """Windows counted by person and by bin of like scores, in rising order; bins from `said` on are called the risk."""
+
+    positive: Counts
+    negative: Counts
+    said: int
 
 
-def specificity(records: Sequence[ScoredRecord], threshold: float) -> Figures:
-    """Of people without fibrillation, the share of windows below the threshold, pooled and in the worst person."""
-    return _both(records, lambda scores: _specificity(records, scores, threshold))
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """Windows of a set: whose they are (n,), their labels, True for the risk, (n,), and a score of each (n,)."""
+
+    person: NDArray[np.str_]
+    label: NDArray[np.bool_]
+    score: NDArray[np.float64]
 
 
-def with_flutter(records: Sequence[ScoredRecord], threshold: float, *, excluded: bool) -> Figures:
-    """Figures where windows with atrial flutter are left out, or (not `excluded`) count as no fibrillation."""
-
-    def of(scores: Sequence[Scores]) -> dict[str, float]:
-        kept = [one.counted & ((one.labelled.flutter == 0.0) | (not excluded)) for one in records]
-        labels = np.concatenate([one.labelled.is_af[keep] for one, keep in zip(records, kept, strict=True)])
-        values = np.concatenate([score[keep] for score, keep in zip(scores, kept, strict=True)])
-        return {"auroc": float(roc_auc_score(labels, values))} | _shares(labels, values, threshold)
-
-    return _both(records, of)
-
-
-def peer_auroc(records: Sequence[ScoredRecord], peer: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> float:
-    """Pooled AUROC of another score on the very same windows; `peer` takes RR intervals (windows, beats) in ms."""
-    scores = []
-    for one in records:
-        values = np.full(len(one.counted), np.nan)
-        for place in np.array_split(np.flatnonzero(one.counted), 1 + len(values) // 500):
-            if len(place):
-                values[place] = peer(np.stack([one.labelled.windows[each].values for each in place]))
-        scores.append(values)
-    return float(roc_auc_score(*pooled(records, scores)))
+def tally(windows: Windows, threshold: float) -> Tally:
+    """Count windows by person and bin; `threshold` is the least score that is called the risk."""
+    edges = np.unique(windows.score)
+    if len(edges) > MOST_BINS:
+        edges = np.unique(np.quantile(windows.score, np.linspace(0.0, 1.0, MOST_BINS)))
+    edges = np.union1d(edges, [threshold])
+    bins = np.searchsorted(edges, windows.score, side="right")
+    people, place = np.unique(windows.person, return_inverse=True)
+    width = len(edges) + 1
+    counts = [
+        np.bincount(place[which] * width + bins[which], minlength=len(people) * width).reshape(len(people), width)
+        for which in (windows.label, ~windows.label)
+    ]
+    return Tally(
+        counts[0].astype(np.float64),
+        counts[1].astype(np.float64),
+        int(np.searchsorted(edges, threshold, side="right")),
+    )
 
 
-def _both(records: Sequence[ScoredRecord], figures: Callable[[Sequence[Scores]], dict[str, float]]) -> Figures:
-    of_float = figures([one.as_float for one in records])
-    of_int8 = figures([one.as_int8 for one in records])
-    return {name: {"float": of_float[name], "int8": of_int8[name]} for name in of_float}
+def auroc(positive: Counts, negative: Counts) -> Counts:
+    """Area under the ROC of counts (..., bins): how often a positive scores higher than a negative, ties half."""
+    below = np.cumsum(negative, axis=-1) - 0.5 * negative
+    return np.asarray((positive * below).sum(axis=-1) / (positive.sum(axis=-1) * negative.sum(axis=-1)))
 
 
-def _detection(records: Sequence[ScoredRecord], scores: Sequence[Scores], threshold: float) -> dict[str, float]:
-    labels, values = pooled(records, scores)
-    of_people = []
-    for one, score in zip(records, scores, strict=True):
-        own = one.labelled.is_af[one.counted]
-        if min(np.count_nonzero(own), np.count_nonzero(~own)) >= FEWEST_WINDOWS:
-            of_people.append(float(roc_auc_score(own, score[one.counted])))
-    figures = {"auroc": float(roc_auc_score(labels, values))}
-    if of_people:
-        figures |= {"auroc_worst_person": min(of_people), "auroc_median_person": float(np.median(of_people))}
-    return figures | _shares(labels, values, threshold)
+def average_precision(positive: Counts, negative: Counts) -> Counts:
+    """Area under precision and recall of counts (..., bins), as the mean precision at each positive."""
+    found = np.cumsum(positive[..., ::-1], axis=-1)
+    said = found + np.cumsum(negative[..., ::-1], axis=-1)
+    precision = found / np.maximum(said, 1.0)
+    return np.asarray((positive[..., ::-1] * precision).sum(axis=-1) / positive.sum(axis=-1))
 
 
-def _specificity(records: Sequence[ScoredRecord], scores: Sequence[Scores], threshold: float) -> dict[str, float]:
-    of_people = [float(np.mean(score[one.counted] < threshold)) for one, score in zip(records, scores, strict=True)]
-    _, values = pooled(records, scores)
-    return {"specificity": float(np.mean(values < threshold)), "specificity_worst_person": min(of_people)}
+def draws(people: int) -> Counts:
+    """How often each of `people` is in each of DRAWS bootstrap samples of people, (DRAWS, people)."""
+    random = np.random.default_rng(SEED)
+    return random.multinomial(people, np.full(people, 1.0 / people), size=DRAWS).astype(np.float64)
 
 
-def _shares(labels: NDArray[np.bool_], values: Scores, threshold: float) -> dict[str, float]:
-    """Share of AF windows at or above the threshold, and of the others below it."""
-    return {
-        "sensitivity": float(np.mean(values[labels] >= threshold)),
-        "specificity": float(np.mean(values[~labels] < threshold)),
-    }
+def bootstrap(of: Tally, figure: Callable[[Counts, Counts], Counts]) -> tuple[float, Counts]:
+    """A figure of pooled counts, and the same of every bootstrap sample; NaN where it is not defined."""
+    weights = draws(len(of.positive))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = float(figure(of.positive.sum(axis=0), of.negative.sum(axis=0)))
+        return value, figure(weights @ of.positive, weights @ of.negative)
+
+
+def interval(value: float, sampled: Counts) -> Interval | None:
+    """A figure with the 2.5 and 97.5 % quantiles of its bootstrap samples; None where it is not defined."""
+    if np.isnan(value):
+        return None
+    known = sampled[~np.isnan(sampled)]
+    if len(known) < DRAWS // 2 or np.ptp(known) == 0.0:
+        return Interval(value=round(value, DIGITS))
+    low, high = np.quantile(known, (0.025, 0.975)).round(DIGITS).tolist()
+    return Interval(value=round(value, DIGITS), low=low, high=high)
+
+
+def window_figures(windows: Windows, threshold: float) -> WindowFigures:
+    """All figures of a set of windows at a threshold."""
+    of = tally(windows, threshold)
+
+    def told(figure: Callable[[Counts, Counts], Counts]) -> Interval | None:
+        return interval(*bootstrap(of, figure))
+
+    def recall(positive: Counts, _: Counts) -> Counts:
+        return np.asarray(positive[..., of.said :].sum(axis=-1) / positive.sum(axis=-1))
+
+    def specificity(_: Counts, negative: Counts) -> Counts:
+        return np.asarray(negative[..., : of.said].sum(axis=-1) / negative.sum(axis=-1))
+
+    def precision(positive: Counts, negative: Counts) -> Counts:
+        found = positive[..., of.said :].sum(axis=-1)
+        return np.asarray(found / (found + negative[..., of.said :].sum(axis=-1)))
+
+    def f1(positive: Counts, negative: Counts) -> Counts:
+        found = positive[..., of.said :].sum(axis=-1)
+        return np.asarray(2.0 * found / (positive.sum(axis=-1) + found + negative[..., of.said :].sum(axis=-1)))
+
+    has_both = 0 < int(windows.label.sum()) < len(windows.label)
+    of_people = _aurocs(windows) if has_both else {}
+    quiet = _specificities(windows, threshold)
+    return WindowFigures(
+        people=len(of.positive),
+        windows=len(windows.label),
+        positive=int(windows.label.sum()),
+        auroc=told(auroc) if has_both else None,
+        auprc=told(average_precision) if has_both else None,
+        recall=told(recall),
+        specificity=told(specificity),
+        precision=told(precision) if has_both else None,
+        f1=told(f1) if has_both else None,
+        worst_auroc=_worst(of_people),
+        median_auroc=round(float(np.median(list(of_people.values()))), DIGITS) if of_people else None,
+        worst_specificity=_worst(quiet),
+    )
+
+
+def recall_at(windows: Windows, specificity: float) -> float:
+    """The highest recall 0..1 that a score can have at no less than a specificity 0..1."""
+    negative = np.sort(windows.score[~windows.label])
+    allowed = len(negative) - int(np.ceil(specificity * len(negative)))
+    threshold = negative[-1 - allowed] if allowed < len(negative) else -np.inf
+    return round(float(np.mean(windows.score[windows.label] > threshold)), DIGITS)
+
+
+def _aurocs(windows: Windows) -> dict[str, float]:
+    """The AUROC of each person with enough windows of either label."""
+    of_people = {}
+    for person in np.unique(windows.person).tolist():
+        own = windows.person == person
+        positive = int(windows.label[own].sum())
+        if min(positive, int(own.sum()) - positive) >= FEWEST_WINDOWS:
+            of_people[person] = float(roc_auc_score(windows.label[own], windows.score[own]))
+    return of_people
+
+
+def _specificities(windows: Windows, threshold: float) -> dict[str, float]:
+    """Of each person with enough windows without the risk, the share that is below the threshold."""
+    of_people = {}
+    for person in np.unique(windows.person).tolist():
+        own = windows.score[(windows.person == person) & ~windows.label]
+        if len(own) >= FEWEST_WINDOWS:
+            of_people[person] = float(np.mean(own < threshold))
+    return of_people
+
+
+def _worst(of_people: dict[str, float]) -> OfPerson | None:
+    if not of_people:
+        return None
+    person = min(of_people, key=lambda one: of_people[one])
+    return OfPerson(person=person, value=round(of_people[person], DIGITS))

@@ -21,7 +21,7 @@ class Episode:
 
 def episodes(assessments: Sequence[Assessment], policy: AlertPolicy) -> list[Episode]:
     """Decide over one person's assessments in the order of time."""
-    engine = Episodes(PersistenceRule(**policy.model_dump(exclude={"severity", "rearm_s"})), policy.severity)
+    engine = Episodes(PersistenceRule(**policy.model_dump(exclude={"severity"})), policy.severity)
     transitions = [alert for one in assessments if (alert := engine.weigh(one)) is not None]
     # Raised and cleared alternate; an episode that is still open at the end was raised only.
     ends = [*(alert.cleared_at for alert in transitions[1::2]), None]

@@ -45,6 +45,11 @@ class PersistenceRule:
     rearm_s: float = 0.0
 
 
+def look_back(n: int) -> int:
+    """How many Assessments a rule that looks at the last `n` can need: more than n where they come fast."""
+    return max(LOOK_BACK, 2 * n)
+
+
 @dataclass(frozen=True, slots=True)
 class _Vote:
     start: float
@@ -56,7 +61,7 @@ class Episodes:
     """The episodes of one kind of alert for one person; pure.
 
     `past` are the newest stored Assessments, oldest first, and `open_alert` the stored open episode: with them a new
-    process goes on where the old one stopped (LOOK_BACK of them are always enough). Where the rule has a `rearm_s`,
+    process goes on where the old one stopped (`look_back` of them are always enough). Where the rule has a `rearm_s`,
     `raised_at` is when the newest stored episode was raised, even if it is over.
     """
 
@@ -75,7 +80,7 @@ class Episodes:
         if open_alert is not None:
             self._raised_at = max(self._raised_at, open_alert.opened_at)
         self._severity = severity
-        self._votes: deque[_Vote] = deque(maxlen=LOOK_BACK)
+        self._votes: deque[_Vote] = deque(maxlen=look_back(rule.n))
         self._last_end = -math.inf
         for assessment in past:
             self._count(assessment)

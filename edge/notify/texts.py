@@ -8,7 +8,8 @@ It names no diagnosis. What to do comes from public guidance, for each kind:
 - low glucose: the NHS page "Low blood sugar" (nhs.uk/conditions/low-blood-sugar-hypoglycaemia: a sugary drink or snack
   of 15 to 20 g, look again after 10 to 15 minutes; nothing by mouth and 999 for somebody who cannot be woken);
 - breathing pauses in sleep: the NHS page "Sleep apnoea" (nhs.uk/conditions/sleep-apnoea: see a GP; tests can be done
-  while you sleep at home).
+  while you sleep at home);
+- a resting heart rate above the usual: Mishra et al., Nat Biomed Eng 4, 2020, saw it days before symptoms of COVID-19.
 """
 
 from __future__ import annotations
@@ -79,6 +80,13 @@ _WORDS: Final[Mapping[str, _Words]] = MappingProxyType(
             "{name}: quieter sleep",
             "The signs of breathing pauses that began at {since} were over at {until}.",
         ),
+        "resting_heart_rate": _Words(
+            "{name}: resting heart rate higher than usual",
+            "{why} It has been so for two nights or more. An infection can begin like this, and so can drink, hard "
+            "exercise, stress or a new medicine. Measure the temperature, and ask a doctor if you feel ill.",
+            "{name}: resting heart rate as usual again",
+            "{why}",
+        ),
     }
 )
 
@@ -126,4 +134,3 @@ def clock_time(moment: float, now: float, zone: tzinfo | None = None) -> str:
     local, today = (datetime.fromtimestamp(at, UTC).astimezone(zone) for at in (moment, now))
     time_of_day = local.strftime("%H:%M")
     return time_of_day if local.date() == today.date() else f"{time_of_day} on {local.day} {local.strftime('%B')}"
-

@@ -44,7 +44,7 @@ class Signals(Protocol):
         """The times between which each step of the model's input lies, (length + 1,)."""
 
     def explain(self, window: Window, usual: Mapping[str, float], part: tuple[float, float] | None) -> Explanation:
-        """Why the Window speaks for the risk; `usual` are the same numbers in people without it, `part` what matters."""
+        """Why the Window speaks for the risk; `usual` are its numbers in people without it, `part` what matters."""
 
 
 class ForecastingSignals(Signals, Protocol):
@@ -109,11 +109,11 @@ class RiskModel:
 
     def assess(self, window: Window) -> Assessment:
         """Judge a Window: a score 0..1, or None with the reason when it holds too little to judge."""
-        score, explanation, forecast = None, None, ()
+        score: float | None = None
+        explanation: Explanation | None = None
+        forecast: tuple[tuple[float, float], ...] = ()
         size = self.manifest.input
-        reason = self.signals.shortage(
-            window, length=size.length, minimum_coverage=self.policy.minimum_coverage
-        )
+        reason = self.signals.shortage(window, length=size.length, minimum_coverage=self.policy.minimum_coverage)
         if reason is None:
             outputs = self.network.run(self.signals.model_input(window))[0]
             score = self.manifest.calibration.score(float(outputs[0]))

@@ -49,6 +49,12 @@ class Alerts:
         )
         return [_alert(row) for row in rows]
 
+    def newest_alert(self, person: str, kind: str) -> Alert | None:
+        """The newest episode of one kind for one person, open or over; None when there was none yet."""
+        query = _COLUMNS + "WHERE person = ? AND kind = ? ORDER BY opened_at DESC, id LIMIT 1"
+        row = self._connection.row(query, (person, kind))
+        return None if row is None else _alert(row)
+
     def alerts(self, limit: int) -> list[Alert]:
         """The newest `limit` episodes, newest first."""
         rows = self._connection.rows(_COLUMNS + "ORDER BY opened_at DESC, id LIMIT ?", (limit,))

@@ -85,6 +85,7 @@ def test_status_without_a_daemon_is_a_fault_and_says_so(tmp_path: Path, capsys: 
     assert wearable["reading_age_s"] is None
     assert wearable["battery_percent"] is None
     assert person["last_assessment"] is None
+    assert person["assessments"] == []
     assert main(["status", "--config", str(config)]) == 1
     assert "not running" in capsys.readouterr().out
 

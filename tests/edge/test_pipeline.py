@@ -182,7 +182,7 @@ async def test_pain_14_15_a_restart_loses_and_repeats_nothing(stop_after_s: int)
     async with home() as second:
         said = first.alerts[-1] if first.alerts and first.alerts[-1].state is AlertState.RAISED else None
         model = load_models()[Risk.ATRIAL_FIBRILLATION]
-        watch = watch_risk("anna", model, past=first.assessments, open_alert=said)
+        watch = watch_risk("anna", model, past=first.assessments, newest_alert=said)
         second.pipeline.watches = [watch]
         since = first.assessments[-1].start
         stored = [(t, v) for r in first.rr() for t, v in zip(_ends(r), r.values, strict=True) if t > since]

@@ -145,7 +145,8 @@ async def test_a_person_in_af_is_told_why_and_the_broker_has_it(
         answer = await house.until("outbox.waiting", 0)
         (person,) = answer["people"]
         assert [alert["kind"] for alert in person["open_alerts"]] == ["atrial_fibrillation"]
-        assert person["last_assessment"]["score"] > 0.5
+        newest = {assessment["risk"]: assessment for assessment in person["assessments"]}
+        assert newest["atrial_fibrillation"]["score"] > 0.5
         (wearable,) = person["wearables"]
         assert wearable["link"] == "streaming"
         assert wearable["battery_percent"] == 87

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge.readings import Assessment, Risk
-from training.alerts import policy_with
+from training.recipes.atrial_fibrillation import policy_with
 from training.votes import Episode, episodes
 
 POLICY = policy_with(0.5)

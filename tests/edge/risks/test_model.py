@@ -112,7 +112,8 @@ def test_a_missing_file_is_named_in_one_line(copy: Path, missing: str) -> None:
     [
         ({"colour": "red"}, "colour"),
         ({"sha256": "beef"}, "sha256"),
-        ({"input": {"beats": 61, "step": 30, "channels": 2}}, "is int8"),
+        ({"input": {"length": 61, "step": 30, "channels": 2}}, "is int8"),
+        ({"calibration": {"slope": -1.0, "offset": 0.0}}, "slope"),
         ({"policy": {"threshold": 2.0}}, "policy"),
     ],
 )

@@ -10,7 +10,15 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from edge.readings import Risk, Window
-from edge.signals.atrial_fibrillation import CHANNELS, explain, model_input, model_inputs, plain_numbers
+from edge.signals.atrial_fibrillation import (
+    CHANNELS,
+    explain,
+    model_input,
+    model_inputs,
+    plain_numbers,
+    shortage,
+    step_times,
+)
 
 BEATS = 60
 
@@ -52,11 +60,31 @@ def test_a_batch_is_seen_as_its_rows_are() -> None:
 
 def test_the_sentence_says_the_plain_numbers() -> None:
     rr_ms = np.tile([600.0, 900.0], BEATS // 2)
-    explanation = explain(window(rr_ms), {"irregularity_percent": 3.2})
+    explanation = explain(window(rr_ms), {"irregularity_percent": 3.2}, None)
     assert explanation.numbers == pytest.approx({"irregularity_percent": 40.0, "heart_rate_bpm": 80.0})
     assert explanation.sentence == (
         "The time between heartbeats varied by 40 % from beat to beat (usually 3 %), at 80 beats a minute."
     )
+
+
+def test_the_part_that_mattered_is_said_and_kept() -> None:
+    one = window(np.full(BEATS, 1000.0))
+    times = step_times(one)
+    assert times == pytest.approx(np.arange(BEATS + 1))
+    explanation = explain(one, {"irregularity_percent": 3.2}, (float(times[30]), float(times[45])))
+    assert explanation.part == (30.0, 45.0)
+    assert "most clearly for 15 s of the last 30" in explanation.sentence
+
+
+def test_steps_fill_a_window_with_a_gap_inside() -> None:
+    rr_ms = np.full(BEATS, 1000.0)
+    held = Window("ann", Risk.ATRIAL_FIBRILLATION, 0.0, 65.0, rr_ms, np.zeros(BEATS, dtype=np.bool_), 0.92)
+    assert step_times(held)[[0, -1]].tolist() == [0.0, 65.0]
+
+
+def test_nothing_good_in_a_window_is_a_reason_and_no_error() -> None:
+    one = window(np.full(BEATS, 1000.0), np.ones(BEATS, dtype=np.bool_))
+    assert "good heartbeats cover" in (shortage(one, length=BEATS, minimum_coverage=0.0) or "")
 
 
 def test_marked_intervals_do_not_enter_the_numbers() -> None:

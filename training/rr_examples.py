@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from edge.readings import CHANNELS, Channel
 from edge.signals.artefacts import mark_artefacts
 from edge.signals.atrial_fibrillation import model_inputs
-from training.augment import Faults, trouble
 from training.corpora.rhythm import AFIB, UNLABELLED, RhythmRecord
-from training.labels import AF_SHARE
+from training.rr_faults import Faults, trouble
 
+# A window is atrial fibrillation when at least half of its beats are; a beat's label goes with the interval before it.
+AF_SHARE: Final = 0.5
 # Intervals drawn beyond a window's beats, so that enough are left when missed beats have merged some.
 SPARE: Final = 20
 # Windows of a recording begin at every fifth beat: neighbours closer than that teach nothing new.
@@ -33,11 +34,10 @@ class Examples:
     is_af: NDArray[np.bool_]
     af_starts: list[NDArray[np.intp]]
     other_starts: list[NDArray[np.intp]]
+    faults: Faults = field(default_factory=Faults)
 
-    def draw(
-        self, count: int, faults: Faults, random: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Draw `count` windows, half of them atrial fibrillation: inputs (count, beats, channels) and labels 0 or 1."""
+    def draw(self, count: int, random: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Draw windows, half of them atrial fibrillation: inputs (count, beats, channels), targets (count, 1)."""
         starts = np.concatenate(
             [
                 _draw_starts(self.af_starts, count // 2, random),
@@ -49,11 +49,11 @@ class Examples:
         for first in range(0, count, CHUNK):
             places = starts[first : first + CHUNK, np.newaxis] + np.arange(self.beats + SPARE)
             rr_ms, is_af = trouble(
-                self.rr_ms[places], self.is_af[places], beats=self.beats, faults=faults, random=random
+                self.rr_ms[places], self.is_af[places], beats=self.beats, faults=self.faults, random=random
             )
             inputs.append(model_inputs(rr_ms, mark_artefacts(rr_ms)))
             labels.append(is_af.mean(axis=1) >= AF_SHARE)
-        return np.concatenate(inputs), np.concatenate(labels).astype(np.float32)
+        return np.concatenate(inputs), np.concatenate(labels).astype(np.float32)[:, np.newaxis]
 
 
 def _draw_starts(people: list[NDArray[np.intp]], count: int, random: np.random.Generator) -> NDArray[np.intp]:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from training.cosen import coefficient_of_sample_entropy
+from training.rr_features import FEATURE_NAMES, coefficient_of_sample_entropy, features, irregularity
 
 
 def by_definition(rr_ms: list[float]) -> float:
@@ -26,3 +26,15 @@ def test_it_is_the_published_coefficient() -> None:
     windows = np.random.default_rng(1).normal(800.0, 200.0, (5, 30)).round()
     expected = [by_definition(window.tolist()) for window in windows]
     assert coefficient_of_sample_entropy(windows) == pytest.approx(expected)
+
+
+def test_the_features_are_finite_and_named_whatever_the_rhythm() -> None:
+    chance = np.random.default_rng(1)
+    rr_ms = np.stack([np.full(60, 800.0), chance.normal(800.0, 160.0, 60).clip(300.0), np.tile([500.0, 1100.0], 30)])
+    steady, irregular, bigeminy = features(rr_ms)
+    assert len(steady) == len(FEATURE_NAMES)
+    assert np.isfinite(features(rr_ms)).all()
+    after_two = FEATURE_NAMES.index("correlation_after_2")
+    assert bigeminy[after_two] > 0.9 > abs(irregular[after_two])
+    assert irregularity(rr_ms)[0] == 0.0
+    assert features(np.zeros((0, 60))).shape == (0, len(FEATURE_NAMES))
