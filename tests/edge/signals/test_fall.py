@@ -21,7 +21,7 @@ def lying_down_hard(blow_mg: float = 4000.0, sway_mg: float = 0.0) -> NDArray[np
     mg = np.tile([0.0, 0.0, 1000.0], (LENGTH, 1))
     mg[LENGTH // 2 :] = [1000.0, 0.0, 0.0]
     mg[LENGTH // 2] = [0.0, 0.0, blow_mg]
-    return mg + sway_mg * np.sin(np.arange(3 * LENGTH)).reshape(LENGTH, 3)
+    return np.asarray(mg + sway_mg * np.sin(np.arange(3 * LENGTH)).reshape(LENGTH, 3), dtype=np.float64)
 
 
 def window(mg: NDArray[np.float64], marked: slice = slice(0, 0)) -> Window:
@@ -36,7 +36,7 @@ def reason(of: Window) -> str | None:
 
 def turned(mg: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     rotation, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
-    return mg @ rotation
+    return np.asarray(mg @ rotation, dtype=np.float64)
 
 
 def test_a_blow_and_a_walk_can_be_judged() -> None:

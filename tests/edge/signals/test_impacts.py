@@ -24,7 +24,7 @@ def motion(seconds: float, blows: Sequence[tuple[float, float]] = ()) -> NDArray
     mg = np.stack([80.0 * np.sin(3.0 * time), 60.0 * np.cos(2.0 * time), np.full(len(time), 980.0)], axis=1)
     for at, size in blows:
         mg[:, 2] += size * np.exp(-(((time - at) / 0.06) ** 2))
-    return mg
+    return np.asarray(mg, dtype=np.float64)
 
 
 def readings_of(mg: NDArray[np.float64], size: int = RATE, start: float = START) -> list[Reading]:

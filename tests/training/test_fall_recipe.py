@@ -1,0 +1,119 @@
+"""The recipe of falls: labels of trials, the same windows as the daemon's, a threshold that keeps daily life quiet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.readings import Risk
+from edge.signals import fall
+from training.corpora.motion import MotionTrial
+from training.fall_windows import STEP, trial_readings, worn_windows
+from training.motion_faults import MotionFaults, wear
+from training.recipe import Judged, LabelledWindows, Recording
+from training.recipes.fall import LENGTH, MINIMUM_COVERAGE, RECIPE
+
+RATE = 50
+
+
+def trial(blows: dict[float, float], *, is_fall: bool, seconds: float = 20.0, name: str = "F01") -> MotionTrial:
+    """Upright with a sway, blows of so many mg at so many seconds, and lying after the hardest."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    mg = np.stack([90.0 * np.sin(5.0 * time), 60.0 * np.cos(3.0 * time), np.full(len(time), 980.0)], axis=1)
+    hardest = max(blows, key=lambda at: blows[at])
+    if is_fall:
+        mg[time > hardest] = mg[time > hardest][:, [2, 1, 0]]
+    for at, size in blows.items():
+        mg[:, 2] += size * np.exp(-(((time - at) / 0.06) ** 2))
+    return MotionTrial("sisfall", name, "sisfall/SA01", name, is_fall, "waist", "young", time, mg)
+
+
+def recording(of: MotionTrial) -> Recording:
+    return Recording(of.corpus, of.name, of.person, float(of.is_fall), {"position": of.position, "age": of.age}, of)
+
+
+def judged(windows: LabelledWindows, score: float) -> Judged:
+    scores = np.full(len(windows.label), score)
+    return Judged(windows, scores, scores[:, np.newaxis].astype(np.float32), Risk.FALL)
+
+
+def daemon_inputs(of: MotionTrial) -> NDArray[np.float32]:
+    builder = fall.windows(of.person, length=LENGTH, step=STEP)
+    windows = [window for reading in trial_readings(of) for window in builder.push(reading)]
+    good = [one for one in windows if fall.shortage(one, length=LENGTH, minimum_coverage=MINIMUM_COVERAGE) is None]
+    return np.concatenate([fall.model_input(one) for one in good])
+
+
+def test_of_a_trial_with_a_fall_only_the_hardest_blow_is_one() -> None:
+    labelled = RECIPE.label(recording(trial({4.0: 1500.0, 9.0: 4000.0, 14.0: 2500.0}, is_fall=True)), LENGTH)
+    hardest = labelled.label == 1
+    assert hardest.sum() == 1
+    assert labelled.end[hardest][0] == pytest.approx(12.0, abs=0.1)
+    assert set(labelled.label[~hardest].tolist()) == {-1}
+
+
+def test_in_everyday_life_no_blow_is_a_fall() -> None:
+    labelled = RECIPE.label(recording(trial({4.0: 1500.0, 9.0: 4000.0}, is_fall=False)), LENGTH)
+    assert len(labelled.label) >= 2
+    assert not labelled.label.any()
+    assert labelled.rules["peak"].max() > 4.0
+    assert labelled.features.shape == (len(labelled.label), len(RECIPE.feature_names))
+
+
+def test_training_sees_the_windows_of_the_daemon() -> None:
+    of = trial({4.0: 1500.0, 9.0: 4000.0}, is_fall=False)
+    labelled = RECIPE.label(recording(of), LENGTH)
+    expected = daemon_inputs(of)
+    assert np.array_equal(labelled.inputs[labelled.judged], expected)
+    inputs, labels = worn_windows(of, LENGTH, minimum_coverage=MINIMUM_COVERAGE)
+    assert inputs[: len(expected)] == pytest.approx(expected, abs=1e-3)
+    assert len(labels) > 3 * len(expected)
+
+
+def test_the_copies_of_a_trial_are_the_same_at_every_call() -> None:
+    of = trial({4.0: 1500.0, 9.0: 4000.0}, is_fall=True)
+    one, other = (worn_windows(of, LENGTH, minimum_coverage=MINIMUM_COVERAGE) for _ in range(2))
+    assert np.array_equal(one[0], other[0])
+    assert set(one[1].tolist()) == {1}
+
+
+def test_another_wearable_keeps_the_time_and_its_own_range() -> None:
+    of = trial({4.0: 1500.0, 9.0: 12_000.0}, is_fall=False)
+    limits = set()
+    for seed in range(60):
+        start, interval_s, runs = wear(
+            of.times, of.mg, knocks=False, faults=MotionFaults(), random=np.random.default_rng(seed)
+        )
+        first, last = runs[-1]
+        assert 0.009 < interval_s < 0.051
+        assert start + (first + len(last)) * interval_s == pytest.approx(20.0, abs=20.0 * 0.08 + 0.1)
+        limits.add(round(max(np.abs(run).max() for _, run in runs)))
+    assert {2000, 4000} <= limits
+    assert max(limits) > 8_000
+
+
+def test_the_threshold_keeps_enough_daily_trials_quiet() -> None:
+    calm, fallen = (RECIPE.label(recording(trial({4.0: 3000.0}, is_fall=one)), LENGTH) for one in (False, True))
+    daily = [judged(calm, place / 1000.0) for place in range(400, 800)]
+    falls = [judged(fallen, 0.95)] * 3
+    policy = RECIPE.choose_policy([*daily, *falls])
+    # 0.3 % of 400 trials is one: the greatest score but one stays quiet.
+    assert policy.threshold == pytest.approx(0.7985, abs=0.0001)
+    figures = RECIPE.alert_figures([*daily, *falls], policy)
+    assert figures["falls_told"] == 1.0
+    assert figures["daily_quiet"] == pytest.approx(399 / 400)
+    assert figures["false_alerts"] == 1.0
+    assert RECIPE.other_figures([*daily, *falls], policy)["falls_told_waist_at_997"] == 1.0
+
+
+@pytest.mark.recordings
+def test_on_recordings_training_sees_the_windows_of_the_daemon(recordings: Path) -> None:
+    for corpus in RECIPE.trained_on:
+        found = RECIPE.read(recordings, corpus)
+        for one in found[:: len(found) // 12]:
+            labelled = RECIPE.label(one, LENGTH)
+            if labelled.judged.any():
+                assert np.array_equal(labelled.inputs[labelled.judged], daemon_inputs(one.signal))
