@@ -24,8 +24,8 @@ RISK, OTHER = "#b3261e", "#1f5fa8"
 STYLE: Final = {"figure.dpi": 110, "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 # People that fit on a page.
 STRIPS: Final = 16
-# A time without windows that is drawn as a break between recordings, in hours.
-BREAK_H: Final = 0.2
+# A time without windows is drawn no longer than this, and so much lies between recordings, in hours.
+LONGEST_BREAK_H, BETWEEN_H = 0.2, 0.005
 
 
 def draw_roc(curves: Mapping[str, NDArray[np.float64]], label: NDArray[np.bool_], path: Path) -> None:
@@ -85,7 +85,8 @@ def draw_people(arrays: Arrays, threshold: float, path: Path) -> None:
             own = np.flatnonzero(arrays["person"] == person)
             hours = _hours(arrays["end"][own], arrays["recording"][own])
             label = arrays["label"][own]
-            axes.scatter(hours, arrays["as_int8"][own], s=1.0, color=np.where(label, RISK, OTHER), lw=0)
+            size = float(np.clip(2000.0 / len(own), 1.0, 8.0))
+            axes.scatter(hours, arrays["as_int8"][own], s=size, color=np.where(label, RISK, OTHER), lw=0)
             axes.axhline(threshold, color=FLOAT, lw=0.6)
             axes.scatter(hours[label], np.full(label.sum(), -0.15), s=2.0, marker="|", color=RISK)
             axes.set(ylim=(-0.28, 1.08), yticks=(), xlim=(0.0, max(float(hours[-1]), 1e-6)))
@@ -148,8 +149,8 @@ def _pick(judged: Sequence[Judged]) -> list[tuple[str, str, Judged, int]]:
 def _hours(end: NDArray[np.float64], recording: NDArray[np.int_]) -> NDArray[np.float64]:
     """The windows' ends in hours, one recording after the other, long pauses shortened."""
     steps = np.diff(end, prepend=end[0]) / 3600.0
-    steps[(np.diff(recording, prepend=recording[0]) != 0) | (steps < 0.0)] = 0.0
-    return np.cumsum(np.minimum(steps, BREAK_H))
+    steps[(np.diff(recording, prepend=recording[0]) != 0) | (steps < 0.0)] = BETWEEN_H
+    return np.cumsum(np.minimum(steps, LONGEST_BREAK_H))
 
 
 def _colours(curves: Mapping[str, Any]) -> list[str]:
