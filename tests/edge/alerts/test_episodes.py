@@ -137,3 +137,38 @@ def test_an_assessment_that_comes_twice_counts_once(scores: list[float | None], 
         for _ in range(repeats):
             said += weigh(episodes, [score], first=number)
     assert said == weigh(fresh(), scores)
+
+
+RESTING = replace(RULE, k=1, n=2, clear_k=1, minimum_span_s=0.0, rearm_s=1000.0)
+
+
+def test_an_alert_rests_after_it_was_raised_and_is_said_again_after_that() -> None:
+    raised, cleared, again = weigh(Episodes(RESTING, Severity.WARNING), [0.9, *[0.1] * 9, *[0.9] * 60])
+    assert cleared.state is AlertState.CLEARED
+    assert cleared.cleared_at is not None
+    assert cleared.cleared_at < raised.opened_at + 1000.0
+    assert again.opened_at == raised.opened_at + 1000.0
+
+
+def test_without_a_rest_it_is_said_at_once() -> None:
+    episodes = Episodes(replace(RESTING, rearm_s=0.0), Severity.WARNING)
+    assert len(weigh(episodes, [0.9, *[0.1] * 9, 0.9])) == 3
+
+
+def test_a_clock_that_was_set_back_does_not_prolong_the_rest() -> None:
+    episodes = Episodes(RESTING, Severity.WARNING)
+    assert len(weigh(episodes, [0.9, *[0.1] * 9], first=1000)) == 2
+    assert len(weigh(episodes, [0.9])) == 1
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(0.0, 1.0)), max_size=120), st.integers(0, 119))
+def test_pain_14_the_rest_outlives_a_restart(scores: list[float | None], cut: int) -> None:
+    whole = weigh(Episodes(RESTING, Severity.WARNING), scores)
+    past = [assessment(n, score) for n, score in enumerate(scores[:cut])]
+    stopped = Episodes(RESTING, Severity.WARNING)
+    before = [alert for one in past if (alert := stopped.weigh(one)) is not None]
+    newest = max((alert.opened_at for alert in before), default=None)
+    restarted = Episodes(
+        RESTING, Severity.WARNING, past=past[-LOOK_BACK:], open_alert=stopped.open_alert, raised_at=newest
+    )
+    assert before + weigh(restarted, scores[cut:], first=len(past)) == whole
