@@ -37,7 +37,7 @@ def alike(one: Sequence[Window], other: Sequence[Window]) -> bool:
 
 
 def known(window: Window) -> list[float]:
-    return window.values[~window.marks].tolist()
+    return [float(value) for value in window.values[~window.marks]]
 
 
 @st.composite

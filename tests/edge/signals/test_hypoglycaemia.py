@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
 
 from edge.readings import Risk, Window
 from edge.signals.glucose import PACE_S
@@ -55,7 +56,7 @@ def test_a_frozen_sensor_is_not_judged_but_one_at_the_end_of_its_range_is() -> N
 
 
 @given(arrays.arrays(np.float64, (3, LENGTH), elements=st.one_of(st.floats(20.0, 600.0), st.just(np.nan))))
-def test_the_input_is_bounded_and_says_nothing_where_nothing_is_known(mg_dl: np.ndarray) -> None:
+def test_the_input_is_bounded_and_says_nothing_where_nothing_is_known(mg_dl: NDArray[np.float64]) -> None:
     found = model_inputs(mg_dl)
     assert found.shape == (3, LENGTH, CHANNELS)
     assert np.isfinite(found).all()
