@@ -4,29 +4,60 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edge.readings import Channel
+import numpy as np
+
+from edge.readings import Channel, Quality
 from edge.signals.news2 import News2, Vitals
-from edge.signals.night_baseline import MinuteRates, joined, rates_of_heart_rate, rates_of_rr
+from edge.signals.night_baseline import joined, rates_of_heart_rate, rates_of_rr
 from edge.store.store import Store
 
 # The pulse is the mean over the last five minutes, of which three must have one. Our choice: NEWS2 is made for a pulse
 # counted at rest for up to a minute, and one minute alone may be the stairs.
-PULSE_S: Final = 300.0
+STRETCH_S: Final = 300.0
 LEAST_MINUTES: Final = 3
+# What is measured now and then counts for an hour: so often NEWS2 is taken where it is 5 or more (RCP 2017, chart 4).
+FRESH_S: Final = 3600.0
+_BAD: Final = int(Quality.NO_CONTACT | Quality.OUT_OF_RANGE)
 
 
 def stored_vitals(store: Store, person: str, now: float) -> Vitals:
-    """What the wearables tell of the vital signs at `now`: the pulse, None where too little of it came lately.
+    """What the wearables tell of the vital signs at `now`, each None where it was not measured lately.
 
     Raises StoreError.
     """
-    heart_rate = store.signals.series(person, Channel.HEART_RATE, now - PULSE_S, now)
-    rr = store.signals.series(person, Channel.RR_INTERVAL, now - PULSE_S, now)
-    rates: MinuteRates = joined(
+    return Vitals(
+        spo2=_newest(store, person, Channel.SPO2, now),
+        systolic=_newest(store, person, Channel.SYSTOLIC, now),
+        pulse=_pulse(store, person, now),
+        temperature=_newest(store, person, Channel.TEMPERATURE, now),
+    )
+
+
+def _pulse(store: Store, person: str, now: float) -> float | None:
+    """The mean of the last minutes of a strap; where in an hour there were fewer minutes, a cuff's or oximeter's last.
+
+    A strap that was taken off some minutes ago tells of what its wearer did then, and nothing of now.
+    """
+    heart_rate = store.signals.series(person, Channel.HEART_RATE, now - FRESH_S, now)
+    rr = store.signals.series(person, Channel.RR_INTERVAL, now - FRESH_S, now)
+    rates = joined(
         rates_of_heart_rate(heart_rate.times, heart_rate.values, heart_rate.quality),
         rates_of_rr(rr.times, rr.values, rr.quality),
     )
-    return Vitals(pulse=float(rates.bpm.mean()) if len(rates.bpm) >= LEAST_MINUTES else None)
+    lately = rates.bpm[60.0 * rates.minutes >= now - STRETCH_S]
+    if len(lately) >= LEAST_MINUTES:
+        return float(lately.mean())
+    return float(rates.bpm[-1]) if 0 < len(rates.bpm) < LEAST_MINUTES else None
+
+
+def _newest(store: Store, person: str, channel: Channel, now: float) -> float | None:
+    """Median of the good samples of the STRETCH_S that ends with the newest one, so that one slip does not count."""
+    series = store.signals.series(person, channel, now - FRESH_S, now)
+    good = (series.quality & _BAD) == 0
+    if not good.any():
+        return None
+    times = series.times[good]
+    return float(np.median(series.values[good][times > times[-1] - STRETCH_S]))
 
 
 def news2_fields(scored: News2) -> dict[str, Any]:

@@ -83,8 +83,8 @@ class _Row:
     """One row of chart 1: each band by its highest value and its points, and the points of what lies above them all.
 
     `per_unit` steps make one unit: the chart's bands are a whole number apart, those of temperature a tenth. What lies
-    outside `low` to `high`, our choice, is no vital sign but a sensor that is off, unplugged or wrong; above all the 0
-    that many devices send for "not measured".
+    outside `low` to `high` is no vital sign but a sensor that is off, unplugged or wrong; above all the 0 that many
+    devices send for "not measured".
     """
 
     unit: str
@@ -106,21 +106,24 @@ class _Row:
         return f"{value:g} {self.unit} cannot be: true values lie between {self.low:g} and {self.high:g}"
 
 
-_HEART_RATE: Final = CHANNELS[Channel.HEART_RATE]
+def _measured(channel: Channel, bands: tuple[tuple[float, int], ...], above: int, per_unit: int = 1) -> _Row:
+    facts = CHANNELS[channel]
+    return _Row(facts.unit, facts.low, facts.high, bands, above, per_unit)
+
+
+# No wearable of ours tells the breathing rate; its bounds are our choice.
 _ROWS: Final[Mapping[Vital, _Row]] = MappingProxyType(
     {
         Vital.RESPIRATION_RATE: _Row("breaths/min", 1.0, 100.0, ((8, 3), (11, 1), (20, 0), (24, 2)), 3),
-        Vital.SPO2: _Row("%", 30.0, 100.0, ((91, 3), (93, 2), (95, 1)), 0),
-        Vital.SYSTOLIC: _Row("mmHg", 30.0, 350.0, ((90, 3), (100, 2), (110, 1), (219, 0)), 3),
-        Vital.PULSE: _Row(
-            _HEART_RATE.unit, _HEART_RATE.low, _HEART_RATE.high, ((40, 3), (50, 1), (90, 0), (110, 1), (130, 2)), 3
-        ),
-        Vital.TEMPERATURE: _Row("°C", 25.0, 45.0, ((35.0, 3), (36.0, 1), (38.0, 0), (39.0, 1)), 2, per_unit=10),
+        Vital.SPO2: _measured(Channel.SPO2, ((91, 3), (93, 2), (95, 1)), 0),
+        Vital.SYSTOLIC: _measured(Channel.SYSTOLIC, ((90, 3), (100, 2), (110, 1), (219, 0)), 3),
+        Vital.PULSE: _measured(Channel.HEART_RATE, ((40, 3), (50, 1), (90, 0), (110, 1), (130, 2)), 3),
+        Vital.TEMPERATURE: _measured(Channel.TEMPERATURE, ((35.0, 3), (36.0, 1), (38.0, 0), (39.0, 1)), 2, per_unit=10),
     }
 )
 # Scale 2: the low bands hold on air and on oxygen alike; above the target only oxygen scores.
-_SCALE_2_ON_AIR: Final = _Row("%", 30.0, 100.0, ((83, 3), (85, 2), (87, 1)), 0)
-_SCALE_2_ON_OXYGEN: Final = _Row("%", 30.0, 100.0, ((83, 3), (85, 2), (87, 1), (92, 0), (94, 1), (96, 2)), 3)
+_SCALE_2_ON_AIR: Final = _measured(Channel.SPO2, ((83, 3), (85, 2), (87, 1)), 0)
+_SCALE_2_ON_OXYGEN: Final = _measured(Channel.SPO2, ((83, 3), (85, 2), (87, 1), (92, 0), (94, 1), (96, 2)), 3)
 _OXYGEN_POINTS: Final = 2
 _NOT_ALERT_POINTS: Final = 3
 _MOST: Final[Mapping[Vital, int]] = MappingProxyType(

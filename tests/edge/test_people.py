@@ -91,15 +91,44 @@ def test_the_pulse_is_that_of_the_last_minutes(path: Path) -> None:
     with Store(path) as store:
         store.commit(Batch(readings=[*pulse(START - 300.0, 10, 150.0), *pulse(START, 5, 72.0)]))
         assert stored_vitals(store, "anna", START).pulse == pytest.approx(72.0)
-        assert stored_vitals(store, "anna", START + 240.0).pulse is None, "one minute of five"
-        assert stored_vitals(store, "anna", START + 3600.0).pulse is None
+        assert stored_vitals(store, "anna", START + 240.0).pulse is None, "one minute of five, of a strap"
+        assert stored_vitals(store, "anna", START + 4000.0).pulse is None
         assert stored_vitals(store, "bert", START).pulse is None
+
+
+def test_the_pulse_of_a_single_measurement_counts_for_an_hour(path: Path) -> None:
+    with Store(path) as store:
+        store.commit(Batch(readings=[sample(Channel.HEART_RATE, START - 1800.0, 95.0)]))
+        assert stored_vitals(store, "anna", START).pulse == pytest.approx(95.0)
+        assert stored_vitals(store, "anna", START + 3600.0).pulse is None
 
 
 def test_pain_08_the_pulse_of_a_table_is_no_pulse(path: Path) -> None:
     with Store(path) as store:
         store.commit(Batch(readings=pulse(START, 5, 72.0, Quality.NO_CONTACT)))
         assert stored_vitals(store, "anna", START).pulse is None
+
+
+def test_what_the_other_wearables_measured_lately_counts(path: Path) -> None:
+    with Store(path) as store:
+        store.commit(
+            Batch(
+                readings=[
+                    sample(Channel.TEMPERATURE, START - 1800.0, 38.5),
+                    sample(Channel.SYSTOLIC, START - 3700.0, 120.0),
+                    *[
+                        sample(Channel.SPO2, START - at, spo2)
+                        for at, spo2 in ((900.0, 80.0), (120.0, 95.0), (60.0, 85.0), (30.0, 94.0))
+                    ],
+                    sample(Channel.SPO2, START - 10.0, 60.0, Quality.NO_CONTACT),
+                ]
+            )
+        )
+        vitals = stored_vitals(store, "anna", START)
+        assert vitals.temperature == pytest.approx(38.5)
+        assert vitals.spo2 == pytest.approx(94.0), "one slip is not the newest word"
+        assert vitals.systolic is None, "more than an hour ago"
+        assert stored_vitals(store, "anna", START + 3600.0).temperature is None
 
 
 def test_what_is_measured_by_hand_comes_first(settings: Settings, path: Path) -> None:
