@@ -46,7 +46,7 @@ def watched_epochs(what: str, epochs: int) -> Iterator[Callable[[int, float], No
 
 def say(what: str) -> None:
     """A line on stderr for who watches."""
-    Console(stderr=True).print(what, highlight=False, markup=False)
+    Console(stderr=True).print(what, highlight=False, markup=False, soft_wrap=True)
 
 
 def replace_folder(folder: Path, fill: Callable[[Path], None]) -> None:
