@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.readings import Channel, Reading, Source, Window
+from edge.readings import CHANNELS, Reading, Source, Window
 from edge.signals import fall
 from edge.signals.acceleration import BAD, RATE_HZ, readings_of
+from edge.signals.fall import CHANNEL
 from edge.signals.impacts import BLOW_MG
 from training.corpora.motion import MotionTrial
 from training.motion_faults import MotionFaults, wear
@@ -19,6 +20,8 @@ from training.motion_faults import MotionFaults, wear
 STEP: Final = 20 * RATE_HZ
 # Copies of each trial, each as another wearable would have measured it, but for the first. More of them hardly help.
 COPIES: Final = 6
+# Stamps that differ from a steady pace by less are rounded, not uneven.
+SAME_PACE_S: Final = 1e-6
 
 
 def worn_windows(
@@ -26,9 +29,10 @@ def worn_windows(
 ) -> tuple[NDArray[np.float16], NDArray[np.int8]]:
     """Inputs (n, length, channels) and labels (n,) of a trial and its copies; the same at every call."""
     inputs, labels = [np.zeros((0, length, fall.CHANNELS), np.float16)], [np.zeros(0, np.int8)]
+    recorded = trial_readings(trial)
     for copy in range(COPIES):
         seed = [copy, *f"{trial.corpus}/{trial.person}/{trial.name}".encode()]
-        readings = trial_readings(trial) if copy == 0 else _worn_readings(trial, np.random.default_rng(seed))
+        readings = recorded if copy == 0 else _worn_readings(trial, recorded, np.random.default_rng(seed))
         windows = windows_of(readings, length)
         label = labels_of(windows, trial)
         kept = [
@@ -43,34 +47,35 @@ def worn_windows(
     return np.concatenate(inputs), np.concatenate(labels)
 
 
-def _source(trial: MotionTrial) -> Source:
-    return Source(person=trial.person, device=trial.corpus)
-
-
 def trial_readings(trial: MotionTrial) -> list[Reading]:
-    """A trial as it was recorded."""
-    return list(readings_of(_source(trial), trial.times, trial.mg))
+    """A trial as it was recorded: where its pace is steady in one Reading, which is quick and changes no Window."""
+    facts = CHANNELS[CHANNEL]
+    spacing = np.diff(trial.times)
+    if np.ptp(spacing) > SAME_PACE_S or np.abs(trial.mg).max() > facts.high:
+        return list(readings_of(Source(person=trial.person, device=trial.corpus), trial.times, trial.mg))
+    return [_reading(trial, float(trial.times[0]), float(spacing.mean()), trial.mg)]
 
 
-def _worn_readings(trial: MotionTrial, random: np.random.Generator) -> list[Reading]:
+def _worn_readings(trial: MotionTrial, recorded: Sequence[Reading], random: np.random.Generator) -> list[Reading]:
     """The trial as another wearable would have measured it; a knock is no fall, so falls are not knocked."""
-    sound = [one for one in trial_readings(trial) if not one.quality & BAD]
+    sound = [one for one in recorded if not one.quality & BAD]
     mg = np.concatenate([np.array(one.values).reshape(-1, 3) for one in sound])
     times = np.concatenate([one.start + np.arange(len(one.values) // 3) * (one.interval_s or 0.0) for one in sound])
     start, interval_s, runs = wear(times, mg, knocks=not trial.is_fall, faults=MotionFaults(), random=random)
-    return [
-        Reading(
-            person=trial.person,
-            device=trial.corpus,
-            channel=Channel.ACCELERATION,
-            unit="mg",
-            start=start + first * interval_s,
-            received_at=start + (first + len(run)) * interval_s,
-            values=tuple(run.ravel().tolist()),
-            interval_s=interval_s,
-        )
-        for first, run in runs
-    ]
+    return [_reading(trial, start + first * interval_s, interval_s, run) for first, run in runs]
+
+
+def _reading(trial: MotionTrial, start: float, interval_s: float, mg: NDArray[np.float64]) -> Reading:
+    return Reading(
+        person=trial.person,
+        device=trial.corpus,
+        channel=CHANNEL,
+        unit=CHANNELS[CHANNEL].unit,
+        start=start,
+        received_at=start + (len(mg) - 1) * interval_s,
+        values=tuple(mg.ravel().tolist()),
+        interval_s=interval_s,
+    )
 
 
 def windows_of(readings: Sequence[Reading], length: int) -> list[Window]:

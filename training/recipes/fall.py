@@ -31,7 +31,7 @@ LENGTH: Final = 6 * RATE_HZ
 # A trial that begins 1.2 s before the blow is still judged.
 MINIMUM_COVERAGE: Final = 0.7
 # Every trial counts in the draw by the root of its windows, and UMAFall's, of which there are fewer, by this.
-UMAFALL_WEIGHT: Final = 1.5
+UMAFALL_WEIGHT: Final = 3.0
 
 # Windows in whose parts the features for the peers are taken: long before, before, blow, behind it, long after, in
 # steps; of each channel its mean, spread, greatest and least value.
@@ -69,7 +69,7 @@ ARCHITECTURE: Final = Architecture(
     strides=(2, 2),
     units=32,
     pooling="mean",
-    dropout=0.2,
+    dropout=0.3,
 )
 SETTINGS: Final = FitSettings(
     epochs=15, examples_per_epoch=20_000, batch=256, learning_rate=3e-3, label_smoothing=0.02, averaging=0.995
