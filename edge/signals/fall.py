@@ -112,10 +112,11 @@ def step_times(window: Window) -> NDArray[np.float64]:
 def explain(window: Window, usual: Mapping[str, float], part: tuple[float, float] | None) -> Explanation:
     """Why a Window speaks for a fall; `usual` are the medians of the same numbers in people who do not fall."""
     numbers = plain_numbers(window)
+    movement = 100.0 * numbers["movement_mg"] / max(usual["movement_mg"], 1.0)
     sentence = (
-        f"A blow of {numbers['blow_g']:.1f} g (usually {usual['blow_g']:.1f} g), after which the body lay turned by "
-        f"{numbers['turn_degrees']:.0f} degrees (usually {usual['turn_degrees']:.0f}) "
-        f"and moved by {numbers['movement_mg']:.0f} mg (usually {usual['movement_mg']:.0f})."
+        f"A blow of {numbers['blow_g']:.1f} g (usually {usual['blow_g']:.1f} g) turned the sensor by "
+        f"{numbers['turn_degrees']:.0f} degrees (usually {usual['turn_degrees']:.0f}), "
+        f"and after it there was {movement:.0f} % of the usual movement."
     )
     return Explanation(sentence, numbers, part)
 
