@@ -20,7 +20,18 @@ LARGEST_CHANGE: Final = 0.5
 # heart with an early beat every second or third time (bigeminy, trigeminy) repeats itself after two or three, and one
 # in fibrillation never does.
 LAGS: Final = (1, 2, 3)
-CHANNELS: Final = 1 + len(LAGS)
+# Ectopic and blocked beats come in any order but always with the same few intervals. So for each pair of successive
+# intervals the model is told how far the third nearest other pair of the window is, the distance of sample entropy
+# (Richman & Moorman, Am J Physiol Heart Circ Physiol 278, 2000: the larger of the two differences), and it is shown the
+# intervals in the order of their size, with the steps between them. Our choice: two equal pairs are chance.
+NEAREST: Final = 3
+LARGEST_DISTANCE: Final = 0.4
+LARGEST_STEP: Final = 0.125
+# The rate, as the logarithm of the median interval's share of this: 75 beats a minute.
+MIDDLE_MS: Final = 800.0
+CHANNELS: Final = 1 + len(LAGS) + 4
+# Windows whose pairs are compared at once: what stays within some tens of megabytes.
+CHUNK: Final = 1024
 
 
 def windows(person: str, *, length: int, step: int, last_end: float | None = None) -> RrWindows:
@@ -48,24 +59,39 @@ def model_inputs(rr_ms: NDArray[np.float64], marks: NDArray[np.bool_]) -> NDArra
     """The same for many windows of shape (windows, beats), in ms: shape (windows, beats, CHANNELS)."""
     ordered = np.sort(np.where(marks, np.inf, rr_ms), axis=1)
     middle = (~marks).sum(axis=1) // 2
-    return _relative(rr_ms, marks, ordered[np.arange(len(ordered)), middle, np.newaxis])
+    median_ms = ordered[np.arange(len(ordered)), middle, np.newaxis]
+    seen = np.empty((*rr_ms.shape, CHANNELS), dtype=np.float32)
+    for first in range(0, len(rr_ms), CHUNK):
+        some = slice(first, first + CHUNK)
+        seen[some] = _relative(rr_ms[some], marks[some], median_ms[some])
+    return seen
 
 
 def _relative(
     rr_ms: NDArray[np.float64], marks: NDArray[np.bool_], median_ms: NDArray[np.float64] | np.float64
 ) -> NDArray[np.float32]:
-    """RR intervals without their rate: shape (..., beats) in ms becomes (..., beats, CHANNELS), within -1 to 1.
+    """RR intervals as the model sees them: shape (..., beats) in ms becomes (..., beats, CHANNELS), within -1 to 1.
 
-    Channel 0 is each interval's distance from the median of the good ones, the others its distances from the
-    intervals LAGS beats before, all as shares of that median and scaled by LARGEST_CHANGE. A marked interval stands at
-    the median, so it says nothing.
+    All but the last channel are shares of the median of the good intervals, scaled so that few reach 1: each interval's
+    distance from the median; its distances from the intervals LAGS beats before; how far the third nearest pair like it
+    and the one before is; the intervals by size; the steps between these. The last is the rate. A marked interval
+    stands at the median, so it says nothing.
     """
-    level = np.where(marks, 0.0, (rr_ms / median_ms - 1.0) / LARGEST_CHANGE)
-    relative = np.zeros((*rr_ms.shape, CHANNELS), dtype=np.float32)
-    relative[..., 0] = level
+    share = np.where(marks, 0.0, rr_ms / median_ms - 1.0).astype(np.float32)
+    seen = np.zeros((*rr_ms.shape, CHANNELS), dtype=np.float32)
+    seen[..., 0] = share / LARGEST_CHANGE
     for place, lag in enumerate(LAGS, start=1):
-        relative[..., lag:, place] = level[..., lag:] - level[..., :-lag]
-    return relative.clip(-1.0, 1.0, out=relative)
+        seen[..., lag:, place] = (share[..., lag:] - share[..., :-lag]) / LARGEST_CHANGE
+    apart = np.abs(share[..., :, np.newaxis] - share[..., np.newaxis, :])
+    pairs = np.maximum(apart[..., :-1, :-1], apart[..., 1:, 1:])
+    # Each pair is at no distance from itself, so the third nearest other one has the index 3.
+    seen[..., 1:, 4] = np.partition(pairs, NEAREST, axis=-1)[..., NEAREST] / LARGEST_DISTANCE
+    by_size = np.sort(share, axis=-1)
+    seen[..., 5] = by_size / LARGEST_CHANGE
+    seen[..., 1:, 6] = np.diff(by_size, axis=-1) / LARGEST_STEP
+    seen[..., 7] = np.log(median_ms / MIDDLE_MS)
+    seen[..., 4][marks] = 0.0
+    return seen.clip(-1.0, 1.0, out=seen)
 
 
 def step_times(window: Window) -> NDArray[np.float64]:

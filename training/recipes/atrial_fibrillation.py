@@ -47,7 +47,7 @@ PAUSE_S: Final = 60.0
 
 
 def _settings() -> FitSettings:
-    return FitSettings(epochs=12, examples_per_epoch=100_000, averaging=0.995)
+    return FitSettings(epochs=12, examples_per_epoch=60_000, averaging=0.995)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,8 +288,9 @@ CARD_TEXT: Final = CardText(
         "somebody has AF."
     ),
     what_it_sees=(
-        "Consecutive RR intervals without their rate: how much each differs from the window's median, and from those "
-        "one, two and three beats before. Intervals that the detector got wrong are marked by a stated rule "
+        "Consecutive RR intervals: how much each differs from the window's median and from those one, two and three "
+        "beats before, how near the window's nearest pairs of intervals like it are, all intervals by their size, and "
+        "the rate. Intervals that the detector got wrong are marked by a stated rule "
         "(edge/signals/artefacts.py) and say nothing. A window is AF when at least half of its beats carry the "
         "experts' AFIB label; windows with unlabelled beats are left out. Training windows are drawn evenly from both "
         "rhythms, each person by the root of the length of their recording, and troubled like a strap's: rounded to "

@@ -46,9 +46,19 @@ def test_what_is_marked_is_not_seen(rr_ms: NDArray[np.float64], marks: NDArray[n
     assert (model_input(window(rr_ms, marks)) == model_input(window(changed, marks))).all()
 
 
-def test_the_rate_alone_is_not_seen() -> None:
+def test_only_the_last_channel_sees_the_rate() -> None:
     rr_ms = np.random.default_rng(1).normal(800.0, 150.0, BEATS)
-    assert model_input(window(rr_ms)) == pytest.approx(model_input(window(rr_ms * 1.25)), abs=1e-6)
+    slow, fast = model_input(window(rr_ms * 1.25)), model_input(window(rr_ms))
+    assert slow[..., :-1] == pytest.approx(fast[..., :-1], abs=1e-6)
+    assert (slow[..., -1] > fast[..., -1]).all()
+
+
+def test_what_repeats_itself_in_any_order_is_near_to_itself_and_fibrillation_is_not() -> None:
+    chance = np.random.default_rng(4)
+    few_intervals = model_input(window(chance.choice([450.0, 640.0, 1070.0], BEATS)))[0, 1:, 4]
+    fibrillation = model_input(window(chance.normal(700.0, 160.0, BEATS).clip(350.0)))[0, 1:, 4]
+    assert np.median(few_intervals) < 0.01
+    assert np.median(fibrillation) > 0.1
 
 
 def test_a_batch_is_seen_as_its_rows_are() -> None:
