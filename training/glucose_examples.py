@@ -26,9 +26,9 @@ STRETCH_S: Final = 2400.0
 # Of the examples with lost readings so many come from a sensor that has only just begun.
 BEGUN: Final = 0.2
 # A sensor's error against blood is 9 % in the mean (Dexcom G6: Wadwa et al., Diabetes Technol Ther 20, 2018), of which
-# we let half be calibration; the noise comes on top of its own.
-CALIBRATION_SD: Final = 0.045
-NOISE_MG_DL: Final = 0.5
+# we let a third be calibration; the noise comes on top of its own.
+CALIBRATION_SD: Final = 0.03
+NOISE_MG_DL: Final = 0.3
 # Glucose near 70 is where the risk is decided.
 NEAR_MG_DL: Final = (60.0, 130.0)
 NEAR_WEIGHT: Final = 2.0
