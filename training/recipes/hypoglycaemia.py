@@ -40,8 +40,8 @@ MEASURED_S: Final = 21 * 86_400.0
 LAGS: Final = (1, 2, 3, 4, 6, 9, 12, 18, 24, 35)
 STRETCHES: Final = (6, 12, 24, 36)
 
-# One window is enough to raise the alert: at the threshold at which as many episodes are told in time, two in a row give
-# two thirds more false alerts. It is cleared after nine windows (three quarters of an hour at a reading every five
+# One window is enough to raise the alert: where as many episodes are told in time, asking for two in a row gave two
+# thirds more false alerts. It is cleared after nine windows (three quarters of an hour at a reading every five
 # minutes) that foresee next to nothing, all of which began after it was raised; until then it is not said again. That
 # is the re-arming: of shorter ones none told 92 % of the episodes at less than 0.55 false alerts a day.
 K, N, CLEAR_K = 1, 10, 9
@@ -284,38 +284,40 @@ def _summary(told: Sequence[Foretold]) -> dict[str, float]:
 
 CARD_TEXT: Final = CardText(
     intended_use=(
-        "Warns a person who wears a continuous glucose sensor that glucose is about to fall below 70 mg/dL, within half "
-        "an hour. It is no medical device: it does not replace the sensor's own alarm for a low, and nobody should eat "
-        "or dose by it without a measurement."
+        "Warns a person who wears a continuous glucose sensor that glucose is about to fall below 70 mg/dL, within "
+        "half an hour. It is no medical device: it does not replace the sensor's own alarm for a low, and nobody "
+        "should eat or dose by it without a measurement."
     ),
     what_it_sees=(
-        "The last three hours of readings, of a sensor that tells every 5 minutes or every 15; nothing of meals, insulin, "
-        "sleep or the time of day. With every reading it gives a probability that this reading or one in the next half "
-        "hour is below 70 mg/dL, and the glucose to be expected 5, 10, ... 30 minutes ahead.\n\n"
-        "The alert policy weighs as much as the model. One reading whose probability reaches the threshold raises the "
-        "alert. It then stays open, and is not said again, until nine of the last ten readings, all with their three "
-        "hours of history after the alert, foresee less than 2 %: about four hours at the least with a sensor of 5 "
-        "minutes, five and a half with one of 15. A low that comes while it is open counts as told, and is so counted "
-        "below; whoever closes alerts sooner tells more often, and more often in vain. A low is told when an alert was "
-        "raised before or at its first reading below 70 mg/dL, and was still open or less than an hour old then; an "
-        "alert is false when no reading below 70 mg/dL follows within the hour. An episode is at least 15 minutes below "
-        "70 mg/dL, and a pause of less than 30 minutes does not end it."
+        "The last three hours of readings, of a sensor that tells every 5 minutes or every 15; nothing of meals, "
+        "insulin, sleep or the time of day. With every reading it gives a probability that this reading or one in "
+        "the next half hour is below 70 mg/dL, and the glucose to be expected 5, 10, ... 30 minutes ahead.\n\n"
+        "The alert policy weighs as much as the model. One reading whose probability reaches the threshold raises "
+        "the alert. It then stays open, and is not said again, until nine of the last ten readings, all with three "
+        "hours of history that began after the alert, foresee less than 2 %: three hours and forty minutes at the "
+        "least with a sensor of 5 minutes, five hours with one of 15. A low that comes while it is open counts as "
+        "told below. Whoever closes alerts sooner is told of more lows anew, and more often in vain.\n\n"
+        "An episode is at least 15 minutes below 70 mg/dL, and a pause of less than 30 minutes does not end it. It "
+        "is told when an alert was raised before its first reading below 70 (or by then, or within a quarter of an "
+        "hour: each is in the figures), and was still open or less than an hour old. An alert is false when no "
+        "reading below 70 mg/dL follows within the hour."
     ),
     limits=(
-        "Learnt from 71 people with type 1 diabetes, most of them on insulin pumps, a third of them under 30; not from "
-        "children, from pregnancy, or from other kinds of diabetes. With a sensor of 15 minutes many lows begin between "
-        "two readings: fewer are told before their first reading below 70, most at it. A sensor that somebody lies on "
-        "reads low for a while, and such false lows are among the episodes. A reading that jumps by more than 40 mg/dL "
-        "and 8 a minute is not believed before the next one agrees, which delays a sudden low by one reading. In the "
-        "first quarter of an hour after a gap there is no score. False alerts are mostly glucose that hovers between 70 "
-        "and 85 mg/dL. A person who is often low is warned more often: see the figures of the worst person.\n\n"
-        "The windows below include those that begin with glucose below 70 already, which are easy; the alert figures "
-        "are the ones to judge by. The forecast's errors in the table are in units of 40 mg/dL."
+        "Learnt from 71 people with type 1 diabetes, two fifths of them under 30; not from children, from "
+        "pregnancy, or from other kinds of diabetes. With a sensor of 15 minutes many lows begin between two "
+        "readings: fewer are told before their first reading below 70, most at it. A sensor that somebody lies on "
+        "reads low for a while, and such false lows are among the episodes. A reading that jumps by more than 40 "
+        "mg/dL and 8 a minute is not believed before the next one agrees, which delays a sudden low by one "
+        "reading. In the first quarter of an hour after a gap there is no score. A person who is often low is "
+        "warned more often: see the figures of the worst person.\n\n"
+        "The windows below include those that begin with glucose below 70 already, which are easy; the alert "
+        "figures are the ones to judge by. The forecast's errors in the table of all folds are in units of 40 "
+        "mg/dL."
     ),
     data_and_licences=(
-        "Four sets as harmonised by Glucose-ML: AZT1D (25 people), BrisT1D-Open (20) and T1D-UOM (17), CC BY 4.0, and "
-        "PhysioCGM (9), CC0. All readings are learnt from; the last three weeks of each person are measured. None of "
-        "the data is part of this repository."
+        "Four sets as harmonised by Glucose-ML: AZT1D (25 people), BrisT1D-Open (20) and T1D-UOM (17), CC BY 4.0, "
+        "and PhysioCGM (9), CC0. All readings are learnt from; the last three weeks of each person are measured. "
+        "None of the data is part of this repository."
     ),
 )
 
