@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import DecodeError
-from edge.readings import Channel, Source
+from edge.readings import CHANNELS, Channel, Quality, Reading, Source
+from edge.store.blocks import columns_of
 from edge.wearables import BY_CHARACTERISTIC, PROFILES, battery, device_information
 from edge.wearables.profile import assigned_uuid
 
@@ -17,7 +18,17 @@ SOURCE = Source(person="anna", device="strap")
 
 
 def test_every_module_with_a_profile_is_found() -> None:
-    assert {profile.name for profile in PROFILES} >= {"heart_rate", "battery", "device_information"}
+    assert {profile.name for profile in PROFILES} == {
+        "battery",
+        "blood_pressure",
+        "body_composition",
+        "continuous_glucose",
+        "device_information",
+        "heart_rate",
+        "pulse_oximeter",
+        "thermometer",
+        "weight_scale",
+    }
 
 
 def test_every_characteristic_leads_to_the_profile_that_asked_for_it() -> None:
@@ -37,6 +48,25 @@ def test_any_bytes_from_any_characteristic_are_understood_or_a_decode_error(uuid
     with suppress(DecodeError):
         assert all(reading.values for reading in profile.readings(uuid, payload, SOURCE, 0.0))
         assert all(profile.facts(uuid, payload).values())
+
+
+@given(st.sampled_from(sorted(BY_CHARACTERISTIC)), st.binary(min_size=5, max_size=20), st.integers(0, 7))
+def test_no_value_out_of_its_range_without_a_mark(uuid: str, payload: bytes, flags: int) -> None:
+    found: tuple[Reading, ...] = ()
+    with suppress(DecodeError):
+        found = BY_CHARACTERISTIC[uuid].readings(uuid, bytes((flags,)) + payload, SOURCE, 0.0)
+    for reading in found:
+        facts = CHANNELS[reading.channel]
+        assert reading.unit == facts.unit
+        inside = all(facts.low <= value <= facts.high for value in reading.values)
+        assert inside != bool(reading.quality & Quality.OUT_OF_RANGE)
+
+
+@given(st.sampled_from(sorted(BY_CHARACTERISTIC)), st.binary(max_size=20))
+def test_whatever_a_wearable_sends_can_be_stored(uuid: str, payload: bytes) -> None:
+    with suppress(DecodeError):
+        for reading in BY_CHARACTERISTIC[uuid].readings(uuid, payload, SOURCE, 0.0):
+            assert columns_of([reading]).values.size == len(reading.values)
 
 
 @pytest.mark.parametrize("percent", [0, 1, 100])
