@@ -27,9 +27,10 @@ CHANGE_REACH_MG_DL: Final = 20.0
 # an hour are smaller, so that their errors count squared in the Huber loss; and an int8 step, 1/16, is 2.5 mg/dL, small
 # against the error of any forecast.
 FORECAST_MG_DL: Final = 40.0
-# A quarter of an hour in a row is the least that shows where glucose goes. Our choice, as is the hour and a half after
-# which a value that never moves is no person's: in 71 people with type 1 diabetes that was seen 18 times in 6,858 days.
-# A sensor at the end of its range tells its last value for hours, and rightly.
+# A quarter of an hour in a row is the least that shows where glucose goes; a low is one whatever was before, and is
+# judged at once. Our choice, as is the hour and a half after which a value that never moves is no person's: in 71
+# people with type 1 diabetes that was seen 18 times in 6,858 days. A sensor at the end of its range tells its last
+# value for hours, and rightly.
 STEPS_IN_A_ROW: Final = 4
 FROZEN_STEPS: Final = 19
 SENSOR_RANGE_MG_DL: Final = (41.0, 399.0)
@@ -41,16 +42,17 @@ def windows(person: str, *, length: int, step: int, last_end: float | None = Non
 
 
 def shortage(window: Window, *, length: int, minimum_coverage: float) -> str | None:
-    """Why the Window cannot be judged, None when it can."""
+    """Why the Window cannot be judged, None when it can; one that ends with a low can, whatever came before."""
     if window.marks[-1]:
         return "the newest glucose reading is out of the sensor's range, or too far from the one before to be true"
+    is_low = float(window.values[-1]) < LOW_MG_DL
     known = np.flatnonzero(window.marks[::-1])
     in_a_row = int(known[0]) if known.size else length
     minutes = PACE_S / 60.0
-    if in_a_row < STEPS_IN_A_ROW:
+    if in_a_row < STEPS_IN_A_ROW and not is_low:
         needed = (STEPS_IN_A_ROW - 1) * minutes
         return f"only {(in_a_row - 1) * minutes:.0f} minutes of glucose readings without a gap; {needed:.0f} are needed"
-    if window.coverage < minimum_coverage:
+    if window.coverage < minimum_coverage and not is_low:
         return f"glucose is known for only {window.coverage:.0%} of the last {length * minutes / 60.0:.1f} hours"
     last = window.values[-FROZEN_STEPS:]
     low, high = SENSOR_RANGE_MG_DL
@@ -98,9 +100,12 @@ def forecast(window: Window, outputs: NDArray[np.float32]) -> tuple[tuple[float,
 def explain(window: Window, usual: Mapping[str, float], part: tuple[float, float] | None) -> Explanation:
     """Why a Window speaks for a low; `usual` are the medians of the same numbers in people with no low ahead."""
     numbers = plain_numbers(window)
-    now, pace = numbers["glucose_mg_dl"], numbers["change_mg_dl_per_min"]
-    moves = "steady" if abs(pace) < 0.05 else f"{'rising' if pace > 0 else 'falling'} by {abs(pace):.1f} a minute"
-    sentence = f"Glucose is {now:.0f} mg/dL (usually {usual['glucose_mg_dl']:.0f}) and {moves}"
+    now, pace = numbers["glucose_mg_dl"], numbers.get("change_mg_dl_per_min", 0.0)
+    sentence = f"Glucose is {now:.0f} mg/dL (usually {usual['glucose_mg_dl']:.0f})"
+    if abs(pace) >= 0.05:
+        sentence += f" and {'rising' if pace > 0 else 'falling'} by {abs(pace):.1f} a minute"
+    elif "change_mg_dl_per_min" in numbers:
+        sentence += " and steady"
     if now < LOW_MG_DL:
         sentence += f": it is below {LOW_MG_DL:.0f}"
     elif pace < -0.05 and (minutes := (now - LOW_MG_DL) / -pace) <= 60.0:
@@ -109,12 +114,15 @@ def explain(window: Window, usual: Mapping[str, float], part: tuple[float, float
 
 
 def plain_numbers(window: Window) -> dict[str, float]:
-    """Two figures of a Window that can be judged.
+    """Two figures of a Window that can be judged, the second only where two readings are known.
 
     `glucose_mg_dl`: the newest reading. `change_mg_dl_per_min`: slope of the line of least squares through its last
     quarter of an hour, the trend that sensors show as an arrow.
     """
     last = window.values[-STEPS_IN_A_ROW:]
+    known = ~np.isnan(last)
     minutes = np.arange(STEPS_IN_A_ROW) * PACE_S / 60.0
-    slope = float(np.polyfit(minutes, last, 1)[0])
-    return {"glucose_mg_dl": float(last[-1]), "change_mg_dl_per_min": slope}
+    numbers = {"glucose_mg_dl": float(last[-1])}
+    if known.sum() > 1:
+        numbers["change_mg_dl_per_min"] = float(np.polyfit(minutes[known], last[known], 1)[0])
+    return numbers

@@ -30,8 +30,8 @@ CORPORA: Final[Mapping[str, GlucoseCorpus]] = {one.name: one for one in (AZT1D, 
 # Three hours: what a meal or a bolus does to glucose is over by then. It is also how long an alert stays at least,
 # because only a window that began after it can deny it.
 LENGTH: Final = 36
-# A quarter of an hour of readings in a row; shortage() asks for no less.
-MINIMUM_COVERAGE: Final = 0.1
+# A single reading, which is enough when it is low; for any other shortage() asks for a quarter of an hour in a row.
+MINIMUM_COVERAGE: Final = 0.02
 # The last weeks of each person are measured, so that those who were recorded for seven months do not outweigh those who
 # were for five weeks; all weeks are learnt from.
 MEASURED_S: Final = 21 * 86_400.0
@@ -133,7 +133,7 @@ class HypoglycaemiaRecipe:
             targets=(change / hypoglycaemia.FORECAST_MG_DL).astype(np.float32),
             features=_features(values),
             # The lower the lowest value that a rule expects, the more risk.
-            rules={name: -np.minimum(told.min(axis=1), values[:, -1]) for name, told in ahead.items()},
+            rules={name: -np.fmin(told.min(axis=1), values[:, -1]) for name, told in ahead.items()},
         )
 
     def _can_be_judged(self, window: Window, length: int) -> bool:
@@ -308,8 +308,8 @@ CARD_TEXT: Final = CardText(
         "readings: fewer are told before their first reading below 70, most at it. A sensor that somebody lies on "
         "reads low for a while, and such false lows are among the episodes. A reading that jumps by more than 40 "
         "mg/dL and 8 a minute is not believed before the next one agrees, which delays a sudden low by one "
-        "reading. In the first quarter of an hour after a gap there is no score. A person who is often low is "
-        "warned more often: see the figures of the worst person.\n\n"
+        "reading. In the first quarter of an hour after a gap there is no score, unless glucose is below 70 "
+        "already. A person who is often low is warned more often: see the figures of the worst person.\n\n"
         "The windows below include those that begin with glucose below 70 already, which are easy; the alert "
         "figures are the ones to judge by. The forecast's errors in the table of all folds are in units of 40 "
         "mg/dL."

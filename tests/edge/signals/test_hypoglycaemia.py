@@ -38,6 +38,14 @@ def test_a_quarter_of_an_hour_of_readings_can_be_judged_and_less_cannot() -> Non
     assert "5 minutes" in str(reason([100.0] * 12 + [float("nan"), 99.0, 98.0]))
 
 
+def test_a_low_is_judged_at_once_and_said_without_a_trend() -> None:
+    assert reason([69.0], minimum_coverage=0.5) is None
+    assert "15 are needed" in str(reason([70.0], minimum_coverage=0.0))
+    found = explain(window(64.0), USUAL, None)
+    assert found.sentence == "Glucose is 64 mg/dL (usually 137): it is below 70."
+    assert found.numbers == {"glucose_mg_dl": 64.0}
+
+
 def test_a_reading_that_is_not_believed_is_not_judged() -> None:
     assert "out of the sensor's range" in str(reason([100.0] * 10 + [float("nan")]))
 
