@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.readings import CHANNELS, Reading, Source, Window
+from edge.readings import Source, Window
 from edge.signals import fall
 from edge.signals.acceleration import BAD, RATE_HZ, readings_of
-from edge.signals.fall import CHANNEL
 from edge.signals.impacts import BLOW_MG
 from training.corpora.motion import MotionTrial
 from training.motion_faults import MotionFaults, wear
@@ -20,8 +20,14 @@ from training.motion_faults import MotionFaults, wear
 STEP: Final = 20 * RATE_HZ
 # Copies of each trial, each as another wearable would have measured it, but for the first. More of them hardly help.
 COPIES: Final = 6
-# Stamps that differ from a steady pace by less are rounded, not uneven.
-SAME_PACE_S: Final = 1e-6
+FAULTS: Final = MotionFaults()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Worn:
+    """All trials of one person with the sensor at one place: what a Recording of falls holds."""
+
+    trials: tuple[MotionTrial, ...]
 
 
 def worn_windows(
@@ -29,11 +35,14 @@ def worn_windows(
 ) -> tuple[NDArray[np.float16], NDArray[np.int8]]:
     """Inputs (n, length, channels) and labels (n,) of a trial and its copies; the same at every call."""
     inputs, labels = [np.zeros((0, length, fall.CHANNELS), np.float16)], [np.zeros(0, np.int8)]
-    recorded = trial_readings(trial)
+    times, mg = sound_samples(trial)
     for copy in range(COPIES):
-        seed = [copy, *f"{trial.corpus}/{trial.person}/{trial.name}".encode()]
-        readings = recorded if copy == 0 else _worn_readings(trial, recorded, np.random.default_rng(seed))
-        windows = windows_of(readings, length)
+        if copy:
+            random = np.random.default_rng([copy, *f"{trial.corpus}/{trial.person}/{trial.name}".encode()])
+            # A knock is no fall, so falls are not knocked.
+            windows = windows_of(*wear(times, mg, knocks=not trial.is_fall, faults=FAULTS, random=random), length)
+        else:
+            windows = windows_of(times, mg, length)
         label = labels_of(windows, trial)
         kept = [
             place
@@ -41,47 +50,24 @@ def worn_windows(
             if label[place] >= 0 and fall.shortage(one, length=length, minimum_coverage=minimum_coverage) is None
         ]
         if kept:
-            mg = np.stack([windows[place].values for place in kept])
-            inputs.append(fall.model_inputs(mg, np.stack([windows[place].marks for place in kept])).astype(np.float16))
+            values = np.stack([windows[place].values for place in kept])
+            marks = np.stack([windows[place].marks for place in kept])
+            inputs.append(fall.model_inputs(values, marks).astype(np.float16))
             labels.append(label[kept])
     return np.concatenate(inputs), np.concatenate(labels)
 
 
-def trial_readings(trial: MotionTrial) -> list[Reading]:
-    """A trial as it was recorded: where its pace is steady in one Reading, which is quick and changes no Window."""
-    facts = CHANNELS[CHANNEL]
-    spacing = np.diff(trial.times)
-    if np.ptp(spacing) > SAME_PACE_S or np.abs(trial.mg).max() > facts.high:
-        return list(readings_of(Source(person=trial.person, device=trial.corpus), trial.times, trial.mg))
-    return [_reading(trial, float(trial.times[0]), float(spacing.mean()), trial.mg)]
+def sound_samples(trial: MotionTrial) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Times (samples,) in s and accelerations (samples, 3) in mg of what the daemon would take of a trial."""
+    source = Source(person=trial.person, device=trial.corpus)
+    sound = [one for one in readings_of(source, trial.times, trial.mg) if not one.quality & BAD]
+    times = [one.start + np.arange(len(one.values) // 3) * (one.interval_s or 0.0) for one in sound]
+    return np.concatenate(times), np.concatenate([np.array(one.values).reshape(-1, 3) for one in sound])
 
 
-def _worn_readings(trial: MotionTrial, recorded: Sequence[Reading], random: np.random.Generator) -> list[Reading]:
-    """The trial as another wearable would have measured it; a knock is no fall, so falls are not knocked."""
-    sound = [one for one in recorded if not one.quality & BAD]
-    mg = np.concatenate([np.array(one.values).reshape(-1, 3) for one in sound])
-    times = np.concatenate([one.start + np.arange(len(one.values) // 3) * (one.interval_s or 0.0) for one in sound])
-    start, interval_s, runs = wear(times, mg, knocks=not trial.is_fall, faults=MotionFaults(), random=random)
-    return [_reading(trial, start + first * interval_s, interval_s, run) for first, run in runs]
-
-
-def _reading(trial: MotionTrial, start: float, interval_s: float, mg: NDArray[np.float64]) -> Reading:
-    return Reading(
-        person=trial.person,
-        device=trial.corpus,
-        channel=CHANNEL,
-        unit=CHANNELS[CHANNEL].unit,
-        start=start,
-        received_at=start + (len(mg) - 1) * interval_s,
-        values=tuple(mg.ravel().tolist()),
-        interval_s=interval_s,
-    )
-
-
-def windows_of(readings: Sequence[Reading], length: int) -> list[Window]:
-    """The daemon's Windows of `length` steps of a trial."""
-    builder = fall.windows("trial", length=length, step=STEP)
-    return [window for reading in readings for window in builder.push(reading)]
+def windows_of(times: NDArray[np.float64], mg: NDArray[np.float64], length: int) -> list[Window]:
+    """The daemon's Windows of `length` steps of sound samples at `times` (s), `mg` (samples, 3)."""
+    return fall.windows("trial", length=length, step=STEP).push_samples(times, mg)
 
 
 def labels_of(windows: Sequence[Window], trial: MotionTrial) -> NDArray[np.int8]:

@@ -39,11 +39,10 @@ class MotionFaults:
 
 def wear(
     times: Times, mg: Vectors, *, knocks: bool, faults: MotionFaults, random: np.random.Generator
-) -> tuple[float, float, list[tuple[int, Vectors]]]:
-    """A motion at `times` (samples,) in s and `mg` (samples, 3), as another wearable would have measured it.
+) -> tuple[Times, Vectors]:
+    """A motion at `times` (samples,) in s and `mg` (samples, 3), as another wearable would have measured it, likewise.
 
-    Returns the time of the first sample, the interval in s, and the runs without a gap as (number of the first sample,
-    samples (n, 3) in mg). With `knocks` short blows are added in some: the hand hits a table, or is clapped.
+    With `knocks` short blows are added in some: the hand hits a table, or is clapped.
     """
     times = times * (1.0 + random.uniform(-faults.largest_stretch, faults.largest_stretch))
     mg = mg @ _rotation(random).T * (1.0 + random.uniform(-faults.largest_gain, faults.largest_gain))
@@ -56,7 +55,7 @@ def wear(
     limit = float(random.choice(RANGES_MG, p=RANGE_CHANCES))
     resolution = limit / 2.0 ** (int(random.choice(BITS)) - 1)
     sampled = np.clip(np.rint(sampled / resolution) * resolution, -limit, limit)
-    return float(times[0]), interval_s, _runs(sampled, interval_s, faults, random)
+    return _with_gap(times[0] + np.arange(len(sampled)) * interval_s, sampled, faults, random)
 
 
 def _rotation(random: np.random.Generator) -> NDArray[np.float64]:
@@ -102,12 +101,12 @@ def _interpolated(at: Times, times: Times, values: Vectors) -> Vectors:
     return np.column_stack([np.interp(at, times, axis) for axis in values.T])
 
 
-def _runs(
-    sampled: Vectors, interval_s: float, faults: MotionFaults, random: np.random.Generator
-) -> list[tuple[int, Vectors]]:
-    """The samples, in some trials with a gap of 0.2 s or more."""
+def _with_gap(
+    times: Times, sampled: Vectors, faults: MotionFaults, random: np.random.Generator
+) -> tuple[Times, Vectors]:
+    """The samples, in some trials without those of 0.2 s or more."""
     if random.random() >= faults.gapped_trials:
-        return [(0, sampled)]
-    lost = round(random.uniform(0.2, faults.longest_gap_s) / interval_s)
-    begin = int(random.integers(1, max(2, len(sampled) - lost)))
-    return [(first, run) for first, run in ((0, sampled[:begin]), (begin + lost, sampled[begin + lost :])) if len(run)]
+        return times, sampled
+    begin = random.uniform(times[0], times[-1])
+    kept = (times <= begin) | (times > begin + random.uniform(0.2, faults.longest_gap_s))
+    return times[kept], sampled[kept]

@@ -14,9 +14,9 @@ from edge.readings import CHANNELS, Channel, Quality, Reading, Source
 # Steps a second of what the models see. Our choice: people move below 20 Hz (Bouten et al., IEEE Trans Biomed Eng 44
 # (1997) 136), and the slowest wearables sample no faster, so that more would be made up for them.
 RATE_HZ: Final = 25
-# A pause of several samples is a gap, a late one is none. Our choice: a sample that comes two and a half intervals
-# after the last one has at least one lost between them.
-GAP_INTERVALS: Final = 2.5
+# A sample that comes within this time of when the pace foretells it keeps to the pace. Our choice: stamps in whole ms
+# do, and a packet that is late does not.
+PACE_S: Final = 0.001
 # Between samples further apart than this nothing is known; closer ones are joined by a straight line. Our choice: a
 # blow lasts about as long.
 MAXIMUM_SPACING_S: Final = 0.2
@@ -33,39 +33,41 @@ BAD: Final = Quality.NO_CONTACT | Quality.OUT_OF_RANGE
 def readings_of(source: Source, times: NDArray[np.float64], mg: NDArray[np.float64]) -> Iterator[Reading]:
     """Readings of accelerations `mg` (samples, 3) in mg taken at `times` (samples,) in s, which increase.
 
-    Within a Reading the pace is taken as steady: a sensor samples evenly, and stamps that jitter are those of the way
-    to whoever wrote them down. A gap, and what cannot be true, begin a new Reading.
+    A Reading goes on while each sample comes when the pace of its first two foretells it, so that no later sample
+    changes what was said of earlier ones; a gap, and what cannot be true, begin a new one too.
     """
     facts = CHANNELS[Channel.ACCELERATION]
-    if not len(times):
-        return
-    outside = ~(np.abs(mg).max(axis=1) <= OVERSHOOT * facts.high)
+    outside = ~(np.abs(mg).max(axis=1, initial=0.0) <= OVERSHOOT * facts.high)
     kept = np.clip(mg, facts.low, facts.high)
-    spacing = np.diff(times)
-    pace = float(np.median(spacing)) if len(spacing) else READING_S
-    gap = spacing > GAP_INTERVALS * pace
-    most = max(2, round(READING_S / pace))
-    turns = np.flatnonzero(gap | (outside[1:] != outside[:-1])) + 1
-    for first, after in zip([0, *turns.tolist()], [*turns.tolist(), len(times)], strict=True):
-        broken = first > 0 and bool(gap[first - 1])
-        for begin in range(first, after, most):
-            end = min(begin + most, after)
-            count = end - begin
-            follows = end < len(times) and not gap[end - 1]
-            steady = times[end] - times[begin] if follows else times[end - 1] - times[begin]
-            intervals = count if follows else count - 1
-            quality = Quality.OUT_OF_RANGE if outside[begin] else Quality.GOOD
-            yield Reading(
-                person=source.person,
-                device=source.device,
-                channel=Channel.ACCELERATION,
-                unit=facts.unit,
-                start=float(times[begin]),
-                received_at=float(times[end - 1]),
-                values=tuple(kept[begin:end].ravel().tolist()),
-                quality=quality | Quality.GAP_BEFORE if broken and begin == first else quality,
-                interval_s=float(steady) / intervals if intervals else pace,
-            )
+    first = 0
+    while first < len(times):
+        after, interval_s = _run(times, outside, first)
+        broken = first > 0 and times[first] - times[first - 1] > MAXIMUM_SPACING_S
+        quality = Quality.OUT_OF_RANGE if outside[first] else Quality.GOOD
+        yield Reading(
+            person=source.person,
+            device=source.device,
+            channel=Channel.ACCELERATION,
+            unit=facts.unit,
+            start=float(times[first]),
+            received_at=float(times[after - 1]),
+            values=tuple(kept[first:after].ravel().tolist()),
+            quality=quality | Quality.GAP_BEFORE if broken else quality,
+            interval_s=interval_s,
+        )
+        first = after
+
+
+def _run(times: NDArray[np.float64], outside: NDArray[np.bool_], first: int) -> tuple[int, float | None]:
+    """The sample after the last that keeps to the pace of the samples from `first`, and their interval in s."""
+    if first + 1 == len(times) or times[first + 1] - times[first] > MAXIMUM_SPACING_S:
+        return first + 1, None
+    interval_s = float(times[first + 1] - times[first])
+    own = slice(first, min(len(times), first + max(2, round(READING_S / interval_s))))
+    expected = times[first] + interval_s * np.arange(own.stop - first)
+    strays = (np.abs(times[own] - expected) > PACE_S) | (outside[own] != outside[first])
+    count = int(np.argmax(strays)) if strays.any() else len(strays)
+    return first + count, interval_s if count > 1 else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -55,9 +55,12 @@ class ImpactWindows:
             return []
         if reading.quality & BAD:
             return self._silence(reading.end)
-        windows = self._carry_on(reading.start)
         mg = np.array(reading.values).reshape(-1, 3)
-        times = reading.start + np.arange(len(mg)) * (reading.interval_s or 1.0 / RATE_HZ)
+        return self.push_samples(reading.start + np.arange(len(mg)) * (reading.interval_s or 1.0 / RATE_HZ), mg)
+
+    def push_samples(self, times: NDArray[np.float64], mg: NDArray[np.float64]) -> list[Window]:
+        """The same for one or more good samples at any `times` (samples,) in s, increasing, and `mg` (samples, 3)."""
+        windows = self._carry_on(float(times[0]))
         last = self._resampler.last
         new = times > (-np.inf if last is None else last)
         self._keep(self._resampler.push(times[new], mg[new]))

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.readings import Risk, Severity
+from edge.readings import Assessment, Risk, Severity
 from edge.risks.manifest import AlertPolicy
 from edge.signals import fall
 from edge.signals.acceleration import RATE_HZ
 from training.architecture import Architecture
 from training.corpora import sisfall, umafall
 from training.corpora.motion import MotionTrial
-from training.fall_windows import STEP, labels_of, trial_readings, windows_of, worn_windows
+from training.fall_windows import STEP, Worn, labels_of, sound_samples, windows_of, worn_windows
 from training.recipe import CardText, FitSettings, Judged, LabelledWindows, Recording, Transfer
 from training.votes import episodes
 
@@ -30,6 +31,8 @@ READERS: Final[Mapping[str, Callable[[Path], list[MotionTrial]]]] = {
 LENGTH: Final = 6 * RATE_HZ
 # A trial that begins 1.2 s before the blow is still judged.
 MINIMUM_COVERAGE: Final = 0.7
+# The trials of a recording stand so far apart on its time axis, which is longer than any of them (180 s).
+TRIAL_S: Final = 1000.0
 # Every trial counts in the draw by the root of its windows, and UMAFall's, of which there are fewer, by this.
 UMAFALL_WEIGHT: Final = 3.0
 
@@ -57,6 +60,8 @@ STILL_MG: Final = 200.0
 K, N, CLEAR_K = 1, 5, 5
 MAXIMUM_SPAN_S: Final = 600.0
 CLEAR_SHARE: Final = 0.5
+# Our choice: what is more probable than not is said.
+LOWEST_THRESHOLD: Final = 0.5
 # Daily trials that must stay quiet: few false alarms come first, then as many falls as can be told.
 DAILY_QUIET: Final[Mapping[tuple[str, str], float]] = {("sisfall", "waist"): 0.997, ("umafall", "wrist"): 0.965}
 
@@ -119,25 +124,29 @@ class FallRecipe:
         return CARD_TEXT
 
     def read(self, data: Path, corpus: str) -> list[Recording]:
-        """All trials of a corpus, each a Recording; RecordingError when it is missing or damaged."""
+        """The trials of each person and position of a sensor as a Recording; RecordingError when one cannot be read."""
+        trials: dict[tuple[str, str], list[MotionTrial]] = {}
+        for trial in READERS[corpus](data):
+            trials.setdefault((trial.person, trial.position), []).append(trial)
         return [
             Recording(
                 corpus=corpus,
-                name=trial.name,
-                person=trial.person,
-                burden=float(trial.is_fall),
-                groups={"position": trial.position} | ({"age": trial.age} if trial.age else {}),
-                signal=trial,
+                name=f"{person.split('/')[1]}_{position}",
+                person=person,
+                burden=float(np.mean([one.is_fall for one in own])),
+                groups={"position": position} | ({"age": own[0].age} if own[0].age else {}),
+                signal=Worn(tuple(own)),
             )
-            for trial in READERS[corpus](data)
+            for (person, position), own in trials.items()
         ]
 
     def sampler(self, recordings: Sequence[Recording], architecture: Architecture) -> MotionSampler:
         """Draws windows of worn copies of these trials; the trials themselves are the first copy."""
-        parts = [self._worn_windows(one, architecture.length) for one in recordings]
+        trials = [trial for one in recordings for trial in one.signal.trials]
+        parts = [self._worn_windows(trial, architecture.length) for trial in trials]
         weights = [
             np.full(len(labels), (UMAFALL_WEIGHT if one.corpus == umafall.NAME else 1.0) / np.sqrt(max(1, len(labels))))
-            for one, (_, labels) in zip(recordings, parts, strict=True)
+            for one, (_, labels) in zip(trials, parts, strict=True)
         ]
         chances = np.concatenate(weights)
         return MotionSampler(
@@ -147,8 +156,13 @@ class FallRecipe:
         )
 
     def label(self, recording: Recording, length: int) -> LabelledWindows:
-        """The windows of a trial as the daemon would see them."""
-        windows = windows_of(trial_readings(recording.signal), length)
+        """The windows of all trials as the daemon would see them; each trial begins TRIAL_S after the one before."""
+        windows, label = [], [np.zeros(0, np.int8)]
+        for place, trial in enumerate(recording.signal.trials):
+            times, mg = sound_samples(trial)
+            own = windows_of(times - trial.times[0] + place * TRIAL_S, mg, length)
+            windows += own
+            label.append(labels_of(own, trial))
         reasons = [fall.shortage(one, length=length, minimum_coverage=self.minimum_coverage) for one in windows]
         judged = np.array([reason is None for reason in reasons], dtype=np.bool_)
         inputs = np.zeros((len(windows), length, fall.CHANNELS), dtype=np.float32)
@@ -165,7 +179,7 @@ class FallRecipe:
             coverage=np.array([one.coverage for one in windows], dtype=np.float64),
             judged=judged,
             inputs=inputs,
-            label=labels_of(windows, recording.signal),
+            label=np.concatenate(label),
             targets=None,
             features=np.concatenate((numbers, _moments(inputs)), axis=1).astype(np.float32),
             rules={
@@ -178,13 +192,11 @@ class FallRecipe:
 
     def choose_policy(self, validation: Sequence[Judged]) -> AlertPolicy:
         """The lowest threshold at which enough daily trials stay quiet, of every corpus and position of DAILY_QUIET."""
-        thresholds = [0.5]
+        threshold = LOWEST_THRESHOLD
         for (corpus, position), share in DAILY_QUIET.items():
             own = [one for one in validation if _is_of(one.windows.recording, corpus=corpus, position=position)]
-            daily = np.sort([_greatest(one) for one in own if not one.windows.recording.signal.is_fall])
-            if len(daily):
-                thresholds.append(_next_above(daily, len(daily) - 1 - int((1.0 - share) * len(daily))))
-        threshold = round(min(0.99, max(thresholds)), 4)
+            threshold = max(threshold, _quiet_threshold(_trials(own), share))
+        threshold = round(min(0.99, threshold), 4)
         return AlertPolicy(
             threshold=threshold,
             clear_threshold=round(threshold * CLEAR_SHARE, 4),
@@ -199,15 +211,12 @@ class FallRecipe:
 
     def alert_figures(self, judged: Sequence[Judged], policy: AlertPolicy) -> dict[str, float]:
         """Of all trials: falls told and daily trials quiet, as shares, and false alarms an hour of daily activity."""
-        alarms = [len(episodes(one.assessments(), policy)) for one in judged]
-        falls = [count for one, count in zip(judged, alarms, strict=True) if one.windows.recording.signal.is_fall]
-        daily = [count for one, count in zip(judged, alarms, strict=True) if not one.windows.recording.signal.is_fall]
-        seconds = sum(
-            float(np.ptp(one.windows.recording.signal.times))
-            for one in judged
-            if not one.windows.recording.signal.is_fall
-        )
-        figures = {"people": float(len({one.windows.recording.person for one in judged}))}
+        trials = _trials(judged)
+        alarms = [len(episodes(one.assessments, policy)) for one in trials]
+        falls = [count for one, count in zip(trials, alarms, strict=True) if one.trial.is_fall]
+        daily = [count for one, count in zip(trials, alarms, strict=True) if not one.trial.is_fall]
+        seconds = sum(float(np.ptp(one.trial.times)) for one in trials if not one.trial.is_fall)
+        figures = {"people": float(len({one.trial.person for one in trials}))}
         if falls:
             figures |= {"falls": float(len(falls)), "falls_told": float(np.mean([count > 0 for count in falls]))}
         if daily:
@@ -221,24 +230,22 @@ class FallRecipe:
         return figures
 
     def other_figures(self, judged: Sequence[Judged], policy: AlertPolicy) -> dict[str, float]:
-        """The same shares by where the sensor was worn and by age, and what each would be at DAILY_QUIET."""
+        """The shares of trials by where the sensor was worn and by age, and falls told at DAILY_QUIET."""
         figures: dict[str, float] = {}
-        recordings = [one.windows.recording for one in judged]
-        groups = sorted({(kind, value) for one in recordings for kind, value in one.groups.items()})
+        groups = sorted({pair for one in judged for pair in one.windows.recording.groups.items()})
         for kind, value in groups:
-            own = [one for one in judged if one.windows.recording.groups.get(kind) == value]
-            told = np.array([bool(episodes(one.assessments(), policy)) for one in own])
-            is_fall = np.array([one.windows.recording.signal.is_fall for one in own])
+            own = _trials([one for one in judged if one.windows.recording.groups.get(kind) == value])
+            told = np.array([bool(episodes(one.assessments, policy)) for one in own])
+            is_fall = np.array([one.trial.is_fall for one in own])
             if is_fall.any():
                 figures[f"falls_told_{value}"] = float(np.mean(told[is_fall]))
             if not is_fall.all():
                 figures[f"daily_quiet_{value}"] = float(np.mean(~told[~is_fall]))
-            share = DAILY_QUIET.get((own[0].windows.recording.corpus, value))
+            share = DAILY_QUIET.get((own[0].trial.corpus, value))
             if share is not None and is_fall.any() and not is_fall.all():
-                scores = np.array([_greatest(one) for one in own])
-                daily = np.sort(scores[~is_fall])
-                threshold = _next_above(daily, len(daily) - 1 - int((1.0 - share) * len(daily)))
-                figures[f"falls_told_{value}_at_{1000.0 * share:.0f}"] = float(np.mean(scores[is_fall] >= threshold))
+                greatest = np.array([one.greatest for one in own])
+                found = float(np.mean(greatest[is_fall] >= _quiet_threshold(own, share)))
+                figures[f"falls_told_{value}_at_{1000.0 * share:.0f}"] = found
         return figures
 
     def usual(self, labelled: Sequence[LabelledWindows]) -> dict[str, float]:
@@ -259,12 +266,48 @@ class FallRecipe:
         axes.set_xlabel("seconds from the middle of the window")
         axes.legend(loc="upper left")
 
-    def _worn_windows(self, recording: Recording, length: int) -> tuple[NDArray[np.float16], NDArray[np.int8]]:
+    def _worn_windows(self, trial: MotionTrial, length: int) -> tuple[NDArray[np.float16], NDArray[np.int8]]:
         """Inputs and labels of the labelled windows of all copies of a trial."""
-        key = f"{recording.person}/{recording.name}/{length}"
+        key = f"{trial.corpus}/{trial.person}/{trial.name}/{length}"
         if key not in self._worn:
-            self._worn[key] = worn_windows(recording.signal, length, minimum_coverage=self.minimum_coverage)
+            self._worn[key] = worn_windows(trial, length, minimum_coverage=self.minimum_coverage)
         return self._worn[key]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _JudgedTrial:
+    """One trial and what was said of it."""
+
+    trial: MotionTrial
+    assessments: list[Assessment]
+
+    @property
+    def greatest(self) -> float:
+        """The greatest score; 0 where nothing was judged."""
+        return max((one.score for one in self.assessments if one.score is not None), default=0.0)
+
+
+def _trials(judged: Sequence[Judged]) -> list[_JudgedTrial]:
+    found = []
+    for one in judged:
+        assessments = one.assessments()
+        of_trial = np.searchsorted(
+            [said.end for said in assessments], np.arange(1, len(one.windows.recording.signal.trials)) * TRIAL_S
+        )
+        bounds = [0, *of_trial.tolist(), len(assessments)]
+        for trial, (first, after) in zip(one.windows.recording.signal.trials, pairwise(bounds), strict=True):
+            found.append(_JudgedTrial(trial, assessments[first:after]))
+    return found
+
+
+def _quiet_threshold(trials: Sequence[_JudgedTrial], share: float) -> float:
+    """A threshold between scores of daily trials, at which at least `share` of them stay quiet."""
+    daily = np.sort([one.greatest for one in trials if not one.trial.is_fall])
+    if not len(daily):
+        return 0.0
+    place = len(daily) - 1 - int((1.0 - share) * len(daily))
+    above = daily[daily > daily[place]]
+    return float((daily[place] + (above[0] if len(above) else 1.0)) / 2.0)
 
 
 def _moments(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -276,18 +319,6 @@ def _moments(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         moments = (part.mean(axis=1), part.std(axis=1), part.max(axis=1), part.min(axis=1))
         parts.append(np.stack(moments, axis=-1).reshape(len(inputs), -1))
     return np.concatenate(parts, axis=1)
-
-
-def _greatest(judged: Judged) -> float:
-    """The greatest score of a trial; 0 where nothing was judged."""
-    scores = judged.scores[~np.isnan(judged.scores)]
-    return float(scores.max(initial=0.0))
-
-
-def _next_above(ordered: NDArray[np.float64], place: int) -> float:
-    """A threshold just above the score at `place`: halfway to the next one that differs."""
-    above = ordered[ordered > ordered[place]]
-    return float((ordered[place] + (above[0] if len(above) else 1.0)) / 2.0)
 
 
 def _is_of(recording: Recording, *, corpus: str = "", **groups: str) -> bool:
