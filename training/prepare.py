@@ -41,7 +41,7 @@ PUBLISHED: Final[Mapping[str, Published]] = {
     "mitdb": Published(47, "https://physionet.org/content/mitdb", 48, "mitdb", ("hea", "atr")),
     "apnea_ecg": Published(35, "https://physionet.org/content/apnea-ecg", 35, "apnea-ecg", ("hea", "apn", "qrs")),
     "hugcdn2014": Published(77, "https://doi.org/10.17632/vv6wdpbrsh.1", 77),
-    "sisfall": Published(38, "http://sistemic.udea.edu.co/en/research/projects/english-falls", 4505),
+    "sisfall": Published(38, "http://sistemic.udea.edu.co/en/research/projects/english-falls", 38),
     "umafall": Published(19, "https://doi.org/10.6084/m9.figshare.4214283"),
     "azt1d": Published(25, "https://doi.org/10.17632/gk9m674wcx.1", 25),
     "bris_t1d_open": Published(20, "https://doi.org/10.5523/bris.33z5jc8fa6tob21ptrugzqog08", 20),

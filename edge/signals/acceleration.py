@@ -14,9 +14,9 @@ from edge.readings import CHANNELS, Channel, Quality, Reading, Source
 # Steps a second of what the models see. Our choice: people move below 20 Hz (Bouten et al., IEEE Trans Biomed Eng 44
 # (1997) 136), and the slowest wearables sample no faster, so that more would be made up for them.
 RATE_HZ: Final = 25
-# A sample that comes within this time of when the pace foretells it keeps to the pace. Our choice: stamps in whole ms
-# do, and a packet that is late does not.
-PACE_S: Final = 0.001
+# A sample that comes within this time of when the pace foretells it keeps to the pace. Our choice: less than the ms in
+# which stamps are often written, so that no error of rounding decides.
+PACE_S: Final = 0.0009
 # Between samples further apart than this nothing is known; closer ones are joined by a straight line. Our choice: a
 # blow lasts about as long.
 MAXIMUM_SPACING_S: Final = 0.2
