@@ -282,7 +282,11 @@ def _decompressed(payload: bytes, channels: int, octets: int) -> NDArray[np.floa
         deltas = np.unpackbits(raw[begin:at], count=bits, bitorder="little").reshape(-1, width)
         rows.append((deltas.astype(np.float64) @ _WORTH[width]).reshape(count, channels))
     samples = np.concatenate(rows)
-    return np.cumsum(samples, axis=0, out=samples)
+    np.cumsum(samples, axis=0, out=samples)
+    most = 1 << (8 * octets - 1)
+    if samples.max() >= most or samples.min() < -most:
+        raise _malformed(payload, f"its deltas lead out of {octets} octets")
+    return samples
 
 
 def _three_octets(values: Sequence[int]) -> bytes:

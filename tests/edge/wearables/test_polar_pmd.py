@@ -146,6 +146,7 @@ def test_samples_out_of_range_become_readings_of_their_own() -> None:
         "81f1ff1400f0030001",
         "81f1ff1400f0032101",
         "01f7ffffff",
+        "81ff7fff7fff7f020115",
     ],
 )
 def test_frame_that_is_cut_off_or_of_an_unknown_type_is_refused(content: str) -> None:
