@@ -1,0 +1,177 @@
+"""Polar's control point, Viatom's rings and Bangle.js watches."""
+
+from __future__ import annotations
+
+import struct
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.errors import DecodeError
+from edge.readings import CHANNELS, Channel, Quality
+from edge.wearables import nordic_uart, oximeter_viatom, polar_control
+from edge.wearables.oximeter_viatom import Assembler, LiveValues
+from edge.wearables.polar_control import Answer, OpCode, Setting
+from edge.wearables.polar_pmd import MeasurementType
+from tests.edge.wearables.strategies import RECEIVED_AT, SOURCE, UINT8
+
+LIVE = st.builds(
+    LiveValues,
+    st.none() | st.integers(1, 255),
+    st.none() | st.integers(1, 255),
+    st.booleans(),
+    UINT8,
+    UINT8,
+    UINT8,
+    UINT8,
+)
+
+
+def pieces(payload: bytes, size: int) -> list[bytes]:
+    return [payload[begin : begin + size] for begin in range(0, len(payload), size)]
+
+
+@given(LIVE)
+def test_live_values_that_are_encoded_are_decoded(live: LiveValues) -> None:
+    assert oximeter_viatom.decode(oximeter_viatom.encode(live)) == live
+
+
+@given(st.lists(LIVE, max_size=4), st.integers(1, 40))
+def test_answers_are_put_together_from_pieces_of_any_size(values: list[LiveValues], size: int) -> None:
+    sent = b"".join(oximeter_viatom.encode(live) for live in values)
+    assembler = Assembler()
+    found = [answer for piece in pieces(sent, size) for answer in assembler.push(piece)]
+    assert [oximeter_viatom.decode(answer) for answer in found] == values
+
+
+def test_assembler_recovers_from_noise() -> None:
+    assembler, answer = Assembler(), oximeter_viatom.encode(LiveValues(97, 61, True, 80, 0, 0, 12))
+    assert assembler.push(b"\x01\x02" + answer[:5]) == []
+    assert assembler.push(answer[5:]) == [answer]
+    assert assembler.push(b"\x55\x00\xff\x00\x00\xff\xff" + answer) == [answer]
+
+
+@given(st.binary(max_size=64))
+def test_any_bytes_from_any_vendor_are_understood_or_a_decode_error(payload: bytes) -> None:
+    for answer in (payload, *Assembler().push(payload)):
+        with suppress(DecodeError):
+            oximeter_viatom.decode(answer)
+    for read in (polar_control.decode_response, polar_control.decode_settings):
+        with suppress(DecodeError):
+            read(payload)
+    with suppress(DecodeError):
+        nordic_uart.readings(b"{" + payload, SOURCE, RECEIVED_AT)
+
+
+def test_ring_is_asked_as_programs_ask_it() -> None:
+    assert oximeter_viatom.ask_for_live_values() == bytes.fromhex("aa17e8000000001b")
+    assert oximeter_viatom.crc(b"123456789") == 0xF4
+
+
+def test_ring_on_the_finger_tells_spo2_pulse_and_battery() -> None:
+    found = oximeter_viatom.readings(LiveValues(97, 61, True, 80, 0, 0, 12), SOURCE, RECEIVED_AT)
+    assert [(r.channel, r.values, r.quality) for r in found] == [
+        (Channel.SPO2, (97.0,), Quality.GOOD),
+        (Channel.HEART_RATE, (61.0,), Quality.GOOD),
+        (Channel.BATTERY, (80.0,), Quality.GOOD),
+    ]
+
+
+def test_pain_08_09_ring_off_the_finger_is_marked_and_its_zeros_are_missing() -> None:
+    spo2, battery = oximeter_viatom.readings(LiveValues(97, None, False, 80, 0, 0, 0), SOURCE, RECEIVED_AT)
+    assert spo2.quality is Quality.NO_CONTACT
+    assert battery.channel is Channel.BATTERY
+    off = bytearray(oximeter_viatom.encode(LiveValues(97, 61, True, 80, 0, 0, 12)))
+    off[9] = 0xFF
+    off[-1] = oximeter_viatom.crc(bytes(off[:-1]))
+    assert not oximeter_viatom.decode(bytes(off)).worn
+
+
+@pytest.mark.parametrize("place", range(21))
+def test_answer_that_was_damaged_is_refused(place: int) -> None:
+    damaged = bytearray(oximeter_viatom.encode(LiveValues(97, 61, True, 80, 0, 0, 12)))
+    damaged[place] ^= 0x04
+    with pytest.raises(DecodeError, match="Viatom"):
+        oximeter_viatom.decode(bytes(damaged))
+
+
+def test_polar_settings_are_those_of_the_sdks_tests() -> None:
+    # Polar BLE SDK 5, PmdSettingTest.
+    settings = bytes.fromhex("00013400010110000204f500f401e803d007040103")
+    assert polar_control.decode_settings(settings) == {
+        Setting.SAMPLE_RATE: (52,),
+        Setting.RESOLUTION: (16,),
+        Setting.RANGE: (245, 500, 1000, 2000),
+        Setting.CHANNELS: (3,),
+    }
+
+
+def test_polar_stream_is_asked_for_with_its_settings() -> None:
+    chosen = {Setting.SAMPLE_RATE: 50, Setting.RESOLUTION: 16, Setting.RANGE: 8}
+    request = polar_control.start(MeasurementType.ACCELERATION, chosen)
+    assert request == bytes.fromhex("0202000132000101100002010800")
+    assert polar_control.ask_for_settings(MeasurementType.ECG) == b"\x01\x00"
+    assert polar_control.stop(MeasurementType.ECG) == b"\x03\x00"
+
+
+def test_polar_answer_tells_success_and_the_factor() -> None:
+    started = polar_control.decode_response(bytes.fromhex("f0020200000501") + struct.pack("<f", 2.44e-4))
+    assert (started.op_code, started.answer, started.more) == (OpCode.START, Answer.SUCCESS, False)
+    assert started.factor == pytest.approx(2.44e-4)
+    refused = polar_control.decode_response(bytes.fromhex("f0020206"))
+    assert (refused.answer, refused.factor, dict(refused.settings)) == (Answer.ALREADY_IN_STATE, 1.0, {})
+    assert polar_control.decode_response(bytes.fromhex("f00102000100013200")).more
+    for wrong in ("", "0f020200", "f00202", "f0020200000601", "f002020000000100", "f00202000005010000c07f"):
+        with pytest.raises(DecodeError, match="Polar"):
+            polar_control.decode_response(bytes.fromhex(wrong))
+
+
+@given(
+    st.lists(st.text(st.characters(codec="ascii", exclude_characters="\n\r\t\x0b\x0c\x1c\x1d\x1e\x1f "), min_size=1))
+)
+def test_lines_are_put_together_from_pieces(texts: list[str]) -> None:
+    sent = "".join(f"{text}\r\n" for text in texts).encode()
+    lines = nordic_uart.Lines()
+    assert [line for piece in pieces(sent, 7) for line in lines.push(piece)] == [text.encode() for text in texts]
+
+
+def test_line_without_an_end_does_not_fill_the_memory() -> None:
+    lines = nordic_uart.Lines()
+    for _ in range(100):
+        assert lines.push(b"x" * 100) == []
+    assert lines.push(b'\n{"t":"act"}\n') == [b'{"t":"act"}']
+
+
+def test_watch_tells_heart_rate_and_battery() -> None:
+    (rate,) = nordic_uart.readings(b'{"t":"act","stp":12,"hrm":72}', SOURCE, RECEIVED_AT)
+    assert (rate.channel, rate.values, rate.quality) == (Channel.HEART_RATE, (72.0,), Quality.CONTACT_UNKNOWN)
+    (battery,) = nordic_uart.readings(b'{"t":"status","bat":83,"chg":0}', SOURCE, RECEIVED_AT)
+    assert (battery.channel, battery.values, battery.unit) == (Channel.BATTERY, (83.0,), CHANNELS[Channel.BATTERY].unit)
+
+
+@pytest.mark.parametrize(
+    "line", ['{"t":"act","stp":12,"hrm":0}', '{"t":"act","stp":12}', '{"t":"info","msg":"hrm"}', ">console", "{}"]
+)
+def test_pain_09_line_without_a_heart_rate_is_no_reading(line: str) -> None:
+    assert nordic_uart.readings(line.encode(), SOURCE, RECEIVED_AT) == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        '{"t":"act","hrm":"72"}',
+        '{"t":"act","hrm":true}',
+        '{"t":"act","hrm":NaN}',
+        '{"t":"act","hrm":1e999}',
+        '{"t":"act","hrm":' + "9" * 400 + "}",
+        '{"t":"status","bat":-1}',
+        "{" + '"a":[' * 180,
+        '{"a":' + "[" * 900,
+    ],
+)
+def test_line_that_is_no_message_is_refused(line: str) -> None:
+    with pytest.raises(DecodeError):
+        nordic_uart.readings(line.encode(), SOURCE, RECEIVED_AT)
