@@ -1,6 +1,7 @@
-"""A risk that is learnt in seconds: does a wave tremble? Run as `python -m tests.training.toy COMMAND …`.
+"""A risk that is learnt in seconds: does a wave tremble?
 
-It is called by a real risk's name, because the command line knows no other.
+Run as `python -m tests.training.toy COMMAND RISK … then COMMAND RISK …`, the risk being a real one's name, because the
+command line knows no other. Several commands share one process, so that TensorFlow is imported once.
 """
 
 from __future__ import annotations
@@ -136,4 +137,8 @@ RECIPE: Final = ToyRecipe()
 
 if __name__ == "__main__":
     with patch.object(cli, "recipe_of", lambda _: RECIPE):
-        sys.exit(cli.main())
+        line = " ".join(sys.argv[1:])
+        for command in line.split(" then "):
+            code = cli.main(command.split())
+            if code:
+                sys.exit(code)
