@@ -18,6 +18,8 @@ from training.work import WorkFolder, present, replace_file, replace_folder
 
 CARD_FILE: Final = "card.md"
 FIGURES: Final = "figures"
+# Our choice: int8 may cost so much AUROC and no more.
+LARGEST_LOSS: Final = 0.001
 FIGURE_NAMES: Final[Mapping[str, str]] = {
     "recall": "recall (sensitivity)",
     "specificity": "specificity",
@@ -68,7 +70,7 @@ and AUPRC do not depend on them. What is *reported alone* was never learnt from.
 
 {windows}
 
-int8 loses {loss:.5f} AUROC against float over all folds.
+{loss}
 
 ![ROC](figures/roc.png) ![Precision and recall](figures/precision.png)
 
@@ -203,7 +205,7 @@ def _text(recipe: Recipe, evaluation: Evaluation, search: Search | None) -> str:
         brier=evaluation.brier,
         groups=_groups(evaluation),
         policy=_policy(evaluation),
-        alerts="\n\n".join(_alerts(name, one) for name, one in evaluation.sets.items() if one.alerts or one.other),
+        alerts=_alerts(evaluation),
         drawn="\n".join(
             f"![{one.what}, {one.corpus} {one.recording}](figures/{one.file})" for one in evaluation.examples
         ),
@@ -251,10 +253,13 @@ def _title(name: str) -> str:
     return f"{corpus}, {kind.replace('-', ': ', 1).replace('_', ' ').replace('-', ' ')}"
 
 
-def _loss(pooled: Measured) -> float:
+def _loss(pooled: Measured) -> str:
+    """What int8 costs, in a sentence."""
     if pooled.as_float.auroc is None or pooled.as_int8.auroc is None:
-        return 0.0
-    return pooled.as_float.auroc.value - pooled.as_int8.auroc.value
+        return "What int8 costs cannot be told."
+    loss = pooled.as_float.auroc.value - pooled.as_int8.auroc.value
+    allowed = "" if loss <= LARGEST_LOSS else f"; **more than the {LARGEST_LOSS} that we allow**"
+    return f"int8 {'loses' if loss >= 0.0 else 'gains'} {abs(loss):.5f} AUROC against float over all folds{allowed}."
 
 
 def _verdict(evaluation: Evaluation) -> str:
@@ -302,8 +307,10 @@ def _row(figures: WindowFigures) -> list[str]:
 
 def _policy(evaluation: Evaluation) -> str:
     policy = evaluation.policy
-    said = f"{policy.k} of the last {policy.n} windows score" if policy.n > 1 else "a window scores"
-    text = f"An alert is raised when {said} at least {policy.threshold}"
+    text = "An alert is raised when a window scores"
+    if policy.k > 1:
+        text = f"An alert is raised when {policy.k} of the last {policy.n} windows score"
+    text += f" at least {policy.threshold}"
     if policy.minimum_span_s:
         text += f" and these span at least {policy.minimum_span_s:g} s"
     text += (
@@ -318,13 +325,14 @@ def _policy(evaluation: Evaluation) -> str:
     )
 
 
-def _alerts(name: str, measured: Measured) -> str:
-    rows = [
-        [figure.replace("_", " "), f"{value:g}"]
-        for figures in (measured.alerts, measured.other)
-        for figure, value in figures.items()
-    ]
-    return f"**{_title(name)}**\n\n{_table(['', ''], rows)}"
+def _alerts(evaluation: Evaluation) -> str:
+    """What the people of each set would have been told, one column each."""
+    told = {name: one.alerts | one.other for name, one in evaluation.sets.items() if one.alerts or one.other}
+    names = dict.fromkeys(figure for figures in told.values() for figure in figures)
+    return _table(
+        ["", *(_title(name) for name in told)],
+        [[name.replace("_", " "), *(f"{of[name]:g}" if name in of else "" for of in told.values())] for name in names],
+    )
 
 
 def _search(search: Search) -> str:

@@ -49,7 +49,7 @@ def _search(options: argparse.Namespace) -> object:
     from training.search import search
 
     found = search(recipe_of(options.risk), options.data, _work(options), trials=options.trials, seed=options.seed)
-    return found.model_dump()
+    return {f"trial {one.number}": one.model_dump(mode="json") for one in found.trials}
 
 
 def _fit(options: argparse.Namespace) -> object:
@@ -76,12 +76,19 @@ def _quantise(options: argparse.Namespace) -> object:
 
 
 def _evaluate(options: argparse.Namespace) -> object:
+    from training.deliver import slim
     from training.evaluate import evaluate
 
     evaluation = evaluate(
         recipe_of(options.risk), options.data, _work(options), options.models, maximum_windows=options.windows
     )
-    return evaluation.model_dump()
+    return {
+        "version": evaluation.version,
+        "policy": evaluation.policy.model_dump(mode="json"),
+        "windows": slim(evaluation),
+        "peers": {one.name: one.auroc.value for one in evaluation.peers.rows},
+        "alerts": {name: one.alerts | one.other for name, one in evaluation.sets.items() if one.alerts or one.other},
+    }
 
 
 def _card(options: argparse.Namespace) -> object:

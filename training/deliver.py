@@ -118,12 +118,12 @@ def _manifest(
             settings=settings,
             tools=tools,
         ),
-        metrics=_slim(evaluation),
+        metrics=slim(evaluation),
         alerts={name: measured.alerts for name, measured in evaluation.sets.items() if measured.alerts},
     )
 
 
-def _slim(evaluation: Evaluation) -> dict[str, dict[str, float]]:
+def slim(evaluation: Evaluation) -> dict[str, dict[str, float]]:
     """The figures of windows that are in the manifest: of each set those that are defined, in float and in int8."""
     figures: dict[str, dict[str, float]] = {}
     for name, measured in evaluation.sets.items():

@@ -106,43 +106,45 @@ def draw_examples(recipe: Recipe, judged: Sequence[Judged], threshold: float, fo
     examples = []
 
     def fill(aside: Path) -> None:
-        for file, what, one, place in picked:
-            recording, end = one.windows.recording, float(one.windows.end[place])
-            told = float(one.scores[place])
-            verdict = what if (told >= threshold) == (what != MISSED) else f"{what}, all but"
+        for file, one, place in picked:
+            recording, told = one.windows.recording, float(one.scores[place])
+            what = VERDICTS[bool(one.windows.label[place] == 1), told >= threshold]
             with plt.rc_context(STYLE):
                 figure, axes = plt.subplots(figsize=(5.4, 2.6), layout="constrained")
                 recipe.draw_example(axes, one, place)
-                axes.set_title(f"{verdict}: {recording.name}, score {told:.2f}", fontsize=9)
+                axes.set_title(f"{what}: {recording.name}, score {told:.2f}", fontsize=9)
                 _save(figure, aside / file)
+            end = float(one.windows.end[place])
             examples.append(
-                Example(file=file, what=verdict, corpus=recording.corpus, recording=recording.name, end=end, score=told)
+                Example(file=file, what=what, corpus=recording.corpus, recording=recording.name, end=end, score=told)
             )
 
     replace_folder(folder, fill)
     return examples
 
 
-FOUND, MISSED, FALSE = "risk, found", "risk by the label, missed", "no risk by the label, called risk"
+# By the label and by whether the score says so.
+VERDICTS: Final = {
+    (True, True): "risk, found",
+    (True, False): "risk by the label, missed",
+    (False, True): "no risk by the label, called risk",
+    (False, False): "no risk, and quiet",
+}
 
 
-def _pick(judged: Sequence[Judged]) -> list[tuple[str, str, Judged, int]]:
-    """File name, what it is, recording and place of the windows to draw."""
-    picked: list[tuple[str, str, Judged, int]] = []
-    for file, what, label, of in (
-        ("found.png", FOUND, 1, np.nanmax),
-        ("missed.png", MISSED, 1, np.nanmin),
-        ("false.png", FALSE, 0, np.nanmax),
-    ):
+def _pick(judged: Sequence[Judged]) -> list[tuple[str, Judged, int]]:
+    """File name, recording and place of the windows to draw."""
+    picked: list[tuple[str, Judged, int]] = []
+    for file, label, of in (("found.png", 1, np.max), ("missed.png", 1, np.min), ("false.png", 0, np.max)):
         best: tuple[float, Judged, int] | None = None
         for one in judged:
             places = np.flatnonzero(one.windows.counted & (one.windows.label == label))
-            if len(places) and all(one is not other for _, _, other, _ in picked):
+            if len(places) and all(one is not other for _, other, _ in picked):
                 value = float(of(one.scores[places]))
                 if best is None or of([value, best[0]]) != best[0]:
                     best = (value, one, int(places[one.scores[places] == value][0]))
         if best is not None:
-            picked.append((file, what, best[1], best[2]))
+            picked.append((file, best[1], best[2]))
     return picked
 
 

@@ -47,12 +47,12 @@ KINDS: Final[Mapping[str, Kind]] = {
     "random forest": Kind(lambda: _filled(RandomForestClassifier(200, min_samples_leaf=5, random_state=SEED)), 20_000),
     "support vector machine": Kind(lambda: _filled(SVC(C=3.0, cache_size=500)), 5_000),
     "gradient boosting": Kind(
-        lambda: HistGradientBoostingClassifier(max_iter=200, learning_rate=0.1, random_state=SEED), 150_000
+        lambda: HistGradientBoostingClassifier(max_iter=200, learning_rate=0.1, random_state=SEED), 100_000
     ),
 }
 FORECASTERS: Final[Mapping[str, Kind]] = {
     "ridge regression": Kind(lambda: _filled(Ridge(1.0)), 150_000),
-    "gradient boosting": Kind(lambda: HistGradientBoostingRegressor(max_iter=200, random_state=SEED), 100_000),
+    "gradient boosting": Kind(lambda: HistGradientBoostingRegressor(max_iter=150, random_state=SEED), 60_000),
 }
 
 
