@@ -34,7 +34,7 @@ LENGTH: Final = 36
 MINIMUM_COVERAGE: Final = 0.02
 # The last weeks of each person are measured, so that those who were recorded for seven months do not outweigh those who
 # were for five weeks; all weeks are learnt from.
-MEASURED_S: Final = 21 * 86_400.0
+MEASURED_S: Final = 14 * 86_400.0
 
 # Changes over so many steps until now, and the last stretches of which spread and range are taken, for the peers.
 LAGS: Final = (1, 2, 3, 4, 6, 9, 12, 18, 24, 35)
@@ -316,7 +316,7 @@ CARD_TEXT: Final = CardText(
     ),
     data_and_licences=(
         "Four sets as harmonised by Glucose-ML: AZT1D (25 people), BrisT1D-Open (20) and T1D-UOM (17), CC BY 4.0, "
-        "and PhysioCGM (9), CC0. All readings are learnt from; the last three weeks of each person are measured. "
+        "and PhysioCGM (9), CC0. All readings are learnt from; the last two weeks of each person are measured. "
         "None of the data is part of this repository."
     ),
 )
