@@ -14,7 +14,7 @@ from edge.errors import WrongUseError
 from edge.risks.manifest import AlertPolicy, Calibration
 from training.calibration import platt, reliability, scores_of
 from training.deliver import deliver, described_corpora, described_network, keep_scores, version_of
-from training.evaluation import FOLDS, Bin, Evaluation, Measured, Peers
+from training.evaluation import FOLDS, Bin, Corpus, Evaluation, Measured, Peers
 from training.figures import draw_examples
 from training.fingerprint import fingerprint
 from training.folds import FINAL, Part, parts_of
@@ -65,14 +65,37 @@ def evaluate(
     corpora = _read(recipe, data, plan)
     recordings = [one for corpus in recipe.trained_on for one in corpora[corpus]]
     parts = parts_of(recipe, recordings, plan.folds, plan.seed)
-    fitted = work.network(FINAL).read_fit()
+    length = work.network(FINAL).read_fit().architecture.length
     labelled = {
-        id(one): shortened(recipe.label(one, fitted.architecture.length), maximum_windows)
-        for recordings_ in corpora.values()
-        for one in watch(recordings_, "finding windows")
+        id(one): shortened(recipe.label(one, length), maximum_windows)
+        for of_corpus in corpora.values()
+        for one in watch(of_corpus, "finding windows")
     }
     scores = _score(recipe, parts, corpora, labelled, networks)
     calibration = _calibration(scores.pooled)
+    evaluation, curves = _weigh(recipe, work, plan, scores, calibration, described_corpora(recipe, corpora, plan))
+    usual = recipe.usual([labelled[id(one)] for one in recordings])
+    deliver(models / recipe.risk.value, work, evaluation, usual, parts)
+    keep_scores(
+        work,
+        counted_windows(scores.pooled, calibration),
+        np.concatenate([one.labelled.end[one.labelled.counted] for one in scores.pooled]),
+        np.repeat(np.arange(len(scores.pooled)), [int(one.labelled.counted.sum()) for one in scores.pooled]),
+        curves,
+    )
+    return evaluation
+
+
+def _weigh(
+    recipe: Recipe,
+    work: WorkFolder,
+    plan: Plan,
+    scores: _Scores,
+    calibration: Calibration,
+    corpora: dict[str, Corpus],
+) -> tuple[Evaluation, dict[str, NDArray[np.float64]]]:
+    """All figures of what was scored, and the curves of the network and its peers."""
+    fitted = work.network(FINAL).read_fit()
     judged = [one.judged(calibration, recipe.risk) for one in scores.pooled]
     policy = recipe.choose_policy(judged)
     peers, curves = _peers(scores.folds, calibration, policy.threshold)
@@ -86,7 +109,7 @@ def evaluate(
         settings=fitted.settings,
         policy=policy,
         calibration=calibration,
-        corpora=described_corpora(recipe, corpora, plan),
+        corpora=corpora,
         networks=[described_network(work, name) for name in plan.networks],
         sets={
             name: _measured(recipe, of_set, calibration, policy, alerts=name != FOLDS)
@@ -101,16 +124,7 @@ def evaluate(
         brier=brier,
         examples=draw_examples(recipe, judged, policy.threshold, work.examples),
     )
-    usual = recipe.usual([labelled[id(one)] for one in recordings])
-    deliver(models / recipe.risk.value, work, evaluation, usual, parts)
-    keep_scores(
-        work,
-        counted_windows(scores.pooled, calibration),
-        np.concatenate([one.labelled.end[one.labelled.counted] for one in scores.pooled]),
-        np.repeat(np.arange(len(judged)), [int(one.labelled.counted.sum()) for one in scores.pooled]),
-        curves,
-    )
-    return evaluation
+    return evaluation, curves
 
 
 def _read(recipe: Recipe, data: Path, plan: Plan) -> dict[str, list[Recording]]:
