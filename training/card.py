@@ -184,7 +184,7 @@ def _text(recipe: Recipe, evaluation: Evaluation, search: Search | None) -> str:
             ],
         ),
         threshold=evaluation.policy.threshold,
-        windows="\n\n".join(_windows(name, one) for name, one in evaluation.sets.items()),
+        windows="\n\n".join(_windows(name, one) for name, one in evaluation.sets.items() if one.as_int8.windows),
         loss=_loss(pooled),
         windows_of_peers=evaluation.peers.windows,
         specificity=evaluation.peers.specificity,

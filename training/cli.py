@@ -70,6 +70,7 @@ def _fit(options: argparse.Namespace) -> object:
 
 
 def _quantise(options: argparse.Namespace) -> object:
+    _work(options).read_plan()  # without one nobody waits for TensorFlow
     from training.quantise import quantise
 
     return quantise(_work(options))

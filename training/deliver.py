@@ -72,8 +72,11 @@ def deliver(
         (aside / MODEL_FILE).write_bytes(content)
         (aside / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
         (aside / EVALUATION_FILE).write_text(evaluation.model_dump_json(indent=1) + "\n")
-        if work.search.is_file():
-            shutil.copy(work.search, aside / work.search.name)
+        # A table of an earlier search stays with the model that it led to.
+        for search in (work.search, folder / work.search.name):
+            if search.is_file():
+                shutil.copy(search, aside / search.name)
+                break
 
     replace_folder(folder, fill)
     return manifest

@@ -26,6 +26,20 @@ SEED: Final = 7
 # an episode says more about the label than about the model. Our choice.
 FEWEST_WINDOWS: Final = 20
 DIGITS: Final = 5
+NO_FIGURES: Final = WindowFigures(
+    people=0,
+    windows=0,
+    positive=0,
+    auroc=None,
+    auprc=None,
+    recall=None,
+    specificity=None,
+    precision=None,
+    f1=None,
+    worst_auroc=None,
+    median_auroc=None,
+    worst_specificity=None,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +120,9 @@ def interval(value: float, sampled: Counts) -> Interval | None:
 
 
 def window_figures(windows: Windows, threshold: float) -> WindowFigures:
-    """All figures of a set of windows at a threshold."""
+    """All figures of a set of windows at a threshold; a set without any labelled window has none."""
+    if not len(windows.label):
+        return NO_FIGURES
     of = tally(windows, threshold)
 
     def told(figure: Callable[[Counts, Counts], Counts]) -> Interval | None:

@@ -43,7 +43,7 @@ def auroc(measured: Measured) -> float:
     return measured.as_float.auroc.value
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_model_is_made_measured_and_described(tmp_path: Path) -> None:
     write_people(tmp_path / "data")
     first = train(tmp_path, "fit --folds 2 --only-fold 1 --json")
@@ -109,6 +109,7 @@ def _the_card_tells_it(folder: Path, evaluation: Evaluation) -> None:
         ("prepare", "3 data sets are missing"),
     ],
 )
+@pytest.mark.timeout(180)
 def test_what_is_missing_is_said_in_one_line(tmp_path: Path, command: str, message: str) -> None:
     (tmp_path / "data").mkdir()
     done = train(tmp_path, command)

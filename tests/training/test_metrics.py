@@ -88,6 +88,12 @@ def test_people_without_the_risk_have_a_specificity_alone() -> None:
     assert figures.worst_specificity.value <= figures.specificity.value
 
 
+def test_a_set_without_labelled_windows_has_no_figures() -> None:
+    nobody = Windows(np.array([], dtype=np.str_), np.array([], dtype=np.bool_), np.array([]))
+    figures = window_figures(nobody, 0.5)
+    assert (figures.people, figures.windows, figures.auroc, figures.specificity) == (0, 0, None, None)
+
+
 def test_recall_is_told_at_no_less_than_the_specificity() -> None:
     windows = Windows(
         np.array(["a"] * 8), np.array([False] * 4 + [True] * 4), np.array([0.1, 0.2, 0.3, 0.9, 0.25, 0.4, 0.95, 0.3])
