@@ -1,7 +1,9 @@
 """Weights to TFLite: the network again, with its LSTM written so that the converter makes one fused operation of it.
 
 A Keras LSTM as it stands becomes a loop whose int8 conversion crashes. The converter fuses a function that carries the
-attribute `api_implements` and has the arguments and results of `lstm` below, with a batch of one.
+attribute `api_implements` and has the arguments and results of `lstm` below, with a batch of one. It also cuts the
+LSTM's cell off at -10 and 10 (`cell_clip` of the operation), which Keras does not: where a cell counts further than
+that, TFLite, in float and in int8, and Keras differ a little, so what is measured and delivered is always TFLite.
 """
 
 from __future__ import annotations
