@@ -46,6 +46,11 @@ FRAMES = (
 HEAD = "020094357700000000"
 
 
+def at(time: float) -> object:
+    """About this time, to the microsecond."""
+    return pytest.approx(time, rel=0.0, abs=1e-6)
+
+
 @given(FRAMES)
 def test_frame_that_is_encoded_is_decoded(frame: Frame) -> None:
     assert decode(encode(frame)) == frame
@@ -106,6 +111,12 @@ def test_pulse_intervals_carry_their_flags() -> None:
     )
 
 
+@pytest.mark.parametrize(("flags", "contact"), [("06", True), ("04", False), ("02", None), ("f8", None)])
+def test_pulse_interval_tells_contact_only_where_the_sensor_can(flags: str, contact: bool | None) -> None:
+    frame = decode(bytes.fromhex("030000000000000000003ce8030a00" + flags))
+    assert frame == PulseIntervals(0, (PulseInterval(60, 1000, 10, False, contact),))
+
+
 def test_ecg_is_in_microvolts() -> None:
     frame = decode(bytes.fromhex("0000943577000000000038ffffe80300000080"))
     assert frame == Ecg(2_000_000_000, (-200, 1000, -(1 << 23)))
@@ -119,8 +130,8 @@ def test_compressed_light_is_summed_up_from_its_deltas() -> None:
 def test_last_sample_falls_at_the_arrival_and_the_others_before_it() -> None:
     (reading,) = acceleration_readings(Acceleration(5, (0.0, 0.0, 1000.0) * 3), SOURCE, RECEIVED_AT, 0.02)
     assert (reading.channel, reading.unit, reading.interval_s) == (Channel.ACCELERATION, "mg", 0.02)
-    assert reading.start == pytest.approx(RECEIVED_AT - 0.04)
-    assert reading.end == pytest.approx(RECEIVED_AT)
+    assert reading.start == at(RECEIVED_AT - 0.04)
+    assert reading.end == at(RECEIVED_AT)
     assert acceleration_readings(Acceleration(5, ()), SOURCE, RECEIVED_AT, 0.02) == ()
 
 
@@ -130,9 +141,9 @@ def test_samples_out_of_range_become_readings_of_their_own() -> None:
     found = acceleration_readings(frame, SOURCE, RECEIVED_AT, 0.02)
     assert [reading.quality for reading in found] == [Quality.GOOD, Quality.OUT_OF_RANGE, Quality.GOOD]
     assert tuple(value for reading in found for value in reading.values) == frame.mg
-    assert found[-1].end == pytest.approx(RECEIVED_AT)
+    assert found[-1].end == at(RECEIVED_AT)
     for before, after in pairwise(found):
-        assert after.start == pytest.approx(before.end + 0.02)
+        assert after.start == at(before.end + 0.02)
 
 
 @pytest.mark.parametrize(
