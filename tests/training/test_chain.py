@@ -37,6 +37,10 @@ def last_line(done: subprocess.CompletedProcess[str]) -> str:
     return [line for line in done.stderr.splitlines() if not line.startswith(NOISE)][-1]
 
 
+def _stamp(path: Path) -> int:
+    return path.stat().st_mtime_ns
+
+
 def auroc(measured: Measured) -> float:
     """Of the float network."""
     assert measured.as_float.auroc is not None
@@ -46,18 +50,16 @@ def auroc(measured: Measured) -> float:
 @pytest.mark.timeout(600)
 def test_a_model_is_made_measured_and_described(tmp_path: Path) -> None:
     write_people(tmp_path / "data")
-    first = train(tmp_path, "fit --folds 2 --only-fold 1 --json")
-    assert first.returncode == 0, first.stderr
-    figures = json.loads(first.stdout)
-    assert figures["fold-1"]["auroc"] > 0.8
-    # Another fit was killed within a network: what it left is in nobody's way, and what is finished is kept.
     work = WorkFolder(tmp_path / "work" / RISK.value)
-    (work.path / ".fold-2.new").mkdir()
+    # A fit was killed within a network: what it left is in nobody's way.
+    (work.path / ".fold-2.new").mkdir(parents=True)
     (work.path / ".fold-2.new" / "weights.npz").write_bytes(b"half of it")
-    stamp = (work.network("fold-1").path / "weights.npz").stat().st_mtime_ns
-    fitted = train(tmp_path, "fit --folds 2", "quantise")
+    fitted = train(tmp_path, "fit --folds 2 --only-fold 1 --json", "fit --folds 2", "quantise")
     assert fitted.returncode == 0, fitted.stderr
-    assert (work.network("fold-1").path / "weights.npz").stat().st_mtime_ns == stamp
+    assert json.loads(fitted.stdout.splitlines()[0])["fold-1"]["auroc"] > 0.8
+    # The second fit began with the plan, and kept what the first had finished.
+    assert _stamp(work.network("fold-1").path / "weights.npz") < _stamp(work.path / "plan.json")
+    assert _stamp(work.network("fold-2").path / "weights.npz") > _stamp(work.path / "plan.json")
     evaluated = train(tmp_path, "evaluate", "card")
     assert evaluated.returncode == 0, evaluated.stderr
 
