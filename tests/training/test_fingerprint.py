@@ -26,6 +26,11 @@ def test_any_change_shows(signal: dict[str, object]) -> None:
     assert fingerprint([replace(ANN, signal=signal)]) != fingerprint([ANN])
 
 
+def test_shape_and_type_show_where_the_bytes_are_the_same() -> None:
+    flat, square, whole = np.zeros(4), np.zeros((2, 2)), np.zeros(4, dtype=np.int64)
+    assert len({fingerprint([replace(ANN, signal=values)]) for values in (flat, square, whole)}) == 3
+
+
 def test_what_has_no_bytes_is_refused() -> None:
     with pytest.raises(TypeError, match="object"):
         fingerprint([replace(ANN, signal=object())])
