@@ -33,6 +33,9 @@ STEADY_S: Final = 60.0
 # Our choice: how often a wearable that is searched for in vain is sought among the connections that others left open.
 RELEASE_EVERY_S: Final = 30.0
 
+# A cuff, a thermometer or a scale indicates its measurements: it waits for each to be confirmed, which BlueZ does.
+_TELLS: Final = frozenset({"notify", "indicate"})
+
 _log = structlog.get_logger(__name__)
 
 
@@ -183,7 +186,7 @@ class Link:
         """
         streams = _present(client, self._streams)
         reads = [found for found in _present(client, self._reads) if "read" in found.properties]
-        events = [found for found in _present(client, self._events) if "notify" in found.properties]
+        events = [found for found in _present(client, self._events) if _TELLS & set(found.properties)]
         if not (streams or reads or events):
             raise BleakError("the wearable has none of the characteristics that we know")
         for characteristic in streams:

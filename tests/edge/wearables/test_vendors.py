@@ -1,4 +1,4 @@
-"""Polar's control point, Viatom's rings and Bangle.js watches."""
+"""Polar's control point and Bangle.js watches."""
 
 from __future__ import annotations
 
@@ -11,90 +11,19 @@ from hypothesis import strategies as st
 
 from edge.errors import DecodeError
 from edge.readings import CHANNELS, Channel, Quality
-from edge.wearables import nordic_uart, oximeter_viatom, polar_control
-from edge.wearables.oximeter_viatom import Assembler, LiveValues
+from edge.wearables import nordic_uart, polar_control
 from edge.wearables.polar_control import Answer, OpCode, Setting
 from edge.wearables.polar_pmd import MeasurementType
-from tests.edge.wearables.strategies import RECEIVED_AT, SOURCE, UINT8
-
-LIVE = st.builds(
-    LiveValues,
-    st.none() | st.integers(1, 255),
-    st.none() | st.integers(1, 255),
-    st.booleans(),
-    UINT8,
-    UINT8,
-    UINT8,
-    UINT8,
-)
-
-
-def pieces(payload: bytes, size: int) -> list[bytes]:
-    return [payload[begin : begin + size] for begin in range(0, len(payload), size)]
-
-
-@given(LIVE)
-def test_live_values_that_are_encoded_are_decoded(live: LiveValues) -> None:
-    assert oximeter_viatom.decode(oximeter_viatom.encode(live)) == live
-
-
-@given(st.lists(LIVE, max_size=4), st.integers(1, 40))
-def test_answers_are_put_together_from_pieces_of_any_size(values: list[LiveValues], size: int) -> None:
-    sent = b"".join(oximeter_viatom.encode(live) for live in values)
-    assembler = Assembler()
-    found = [answer for piece in pieces(sent, size) for answer in assembler.push(piece)]
-    assert [oximeter_viatom.decode(answer) for answer in found] == values
-
-
-def test_assembler_recovers_from_noise() -> None:
-    assembler, answer = Assembler(), oximeter_viatom.encode(LiveValues(97, 61, True, 80, 0, 0, 12))
-    assert assembler.push(b"\x01\x02" + answer[:5]) == []
-    assert assembler.push(answer[5:]) == [answer]
-    assert assembler.push(b"\x55\x00\xff\x00\x00\xff\xff" + answer) == [answer]
+from tests.edge.wearables.strategies import RECEIVED_AT, SOURCE
 
 
 @given(st.binary(max_size=64))
 def test_any_bytes_from_any_vendor_are_understood_or_a_decode_error(payload: bytes) -> None:
-    for answer in (payload, *Assembler().push(payload)):
-        with suppress(DecodeError):
-            oximeter_viatom.decode(answer)
     for read in (polar_control.decode_response, polar_control.decode_settings):
         with suppress(DecodeError):
             read(payload)
     with suppress(DecodeError):
         nordic_uart.readings(b"{" + payload, SOURCE, RECEIVED_AT)
-
-
-def test_ring_is_asked_as_programs_ask_it() -> None:
-    assert oximeter_viatom.ask_for_live_values() == bytes.fromhex("aa17e8000000001b")
-    assert oximeter_viatom.crc(b"123456789") == 0xF4
-
-
-def test_ring_on_the_finger_tells_spo2_pulse_and_battery() -> None:
-    found = oximeter_viatom.readings(LiveValues(97, 61, True, 80, 0, 0, 12), SOURCE, RECEIVED_AT)
-    assert [(r.channel, r.values, r.quality) for r in found] == [
-        (Channel.SPO2, (97.0,), Quality.GOOD),
-        (Channel.HEART_RATE, (61.0,), Quality.GOOD),
-        (Channel.BATTERY, (80.0,), Quality.GOOD),
-    ]
-
-
-def test_pain_08_09_ring_off_the_finger_is_marked_and_its_zeros_are_missing() -> None:
-    spo2, battery = oximeter_viatom.readings(LiveValues(97, None, False, 80, 0, 0, 0), SOURCE, RECEIVED_AT)
-    assert spo2.quality is Quality.NO_CONTACT
-    assert battery.channel is Channel.BATTERY
-    off = bytearray(oximeter_viatom.encode(LiveValues(97, 61, True, 80, 0, 0, 12)))
-    off[9] = 0xFF
-    off[-1] = oximeter_viatom.crc(bytes(off[:-1]))
-    assert not oximeter_viatom.decode(bytes(off)).worn
-
-
-@pytest.mark.parametrize("place", range(21))
-def test_answer_that_was_damaged_is_refused(place: int) -> None:
-    damaged = bytearray(oximeter_viatom.encode(LiveValues(97, 61, True, 80, 0, 0, 12)))
-    damaged[place] ^= 0x04
-    with pytest.raises(DecodeError, match="Viatom"):
-        oximeter_viatom.decode(bytes(damaged))
 
 
 def test_polar_settings_are_those_of_the_sdks_tests() -> None:
