@@ -17,6 +17,10 @@ from edge.wearables.polar_pmd import MeasurementType
 from tests.edge.wearables.strategies import RECEIVED_AT, SOURCE
 
 
+def pieces(payload: bytes, size: int) -> list[bytes]:
+    return [payload[begin : begin + size] for begin in range(0, len(payload), size)]
+
+
 @given(st.binary(max_size=64))
 def test_any_bytes_from_any_vendor_are_understood_or_a_decode_error(payload: bytes) -> None:
     for read in (polar_control.decode_response, polar_control.decode_settings):
