@@ -100,6 +100,7 @@ class ImpactWindows:
         self._marks = np.empty(0, np.bool_)
         self._looked_at = 0  # the step after those that were looked at for blows
         self._due: int | None = None  # the step with which a Window is due where there is no blow
+        self._latest = 0  # the step with which it is told whatever comes
 
     def _keep(self, steps: Steps) -> None:
         """Put new steps behind those that are kept."""
@@ -108,7 +109,7 @@ class ImpactWindows:
             told = steps.first + self.length
             if self._last_end > steps.first / RATE_HZ:
                 told = max(told, int(np.floor(self._last_end * RATE_HZ)) + self.step)
-            self._due = told
+            self._due, self._latest = told, told + self.length
         self._mg = np.concatenate((self._mg, steps.mg))
         # In whole mg, lest an error of rounding chooses between blows that are alike.
         size = np.rint(np.sqrt(np.square(steps.mg).sum(axis=1)))
@@ -148,11 +149,14 @@ class ImpactWindows:
         return found
 
     def _regular(self, until: int, windows: list[Window]) -> None:
-        """The Windows that are due by the step `until` without a blow; one waits for a blow that is not followed up."""
+        """The Windows that are due by the step `until` without a blow; one waits for a blow that is not followed up.
+
+        It waits no longer than a Window's length: a sensor that is stuck at its limit is one long blow, and is told.
+        """
         assert self._due is not None  # noqa: S101  see _complete
         while self._due <= until:
             recent = self._size[max(0, self._due - self._after - self._first) : self._due - self._first]
-            if recent.max(initial=0.0) >= BLOW_MG:
+            if recent.max(initial=0.0) >= BLOW_MG and self._due < self._latest:
                 self._due += 1
             else:
                 self._tell(self._due, windows)
@@ -160,6 +164,7 @@ class ImpactWindows:
     def _tell(self, after: int, windows: list[Window]) -> None:
         """The Window whose last step is the one before `after`, unless it was told before a restart."""
         self._due = after + self.step
+        self._latest = self._due + self.length
         end = float(self._known_at[after - 1 - self._first])
         if end <= self._last_end + SAME_END_S:
             return

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge.readings import Channel, Quality, Reading, Risk, Window
 from edge.signals.acceleration import RATE_HZ
+from edge.signals.fall import shortage
 from edge.signals.impacts import BLOW_MG, ImpactWindows
 
 START, RATE, LENGTH, STEP = 1_800_000_000.0, 50, 150, 500
@@ -155,3 +156,16 @@ def test_a_clock_that_is_set_back_begins_anew() -> None:
     mg = motion(10.0)
     found = windows_of([*readings_of(mg), *readings_of(mg, start=START - 3600.0)])
     assert [window.end - START for window in found] == pytest.approx([6.0, -3594.0], abs=0.1)
+
+
+@pytest.mark.parametrize("mg", [np.array([2000.0, 0.0, 0.0]), np.array([0.0, -4000.0, 0.0])])
+def test_a_sensor_that_is_stuck_as_in_one_long_blow_is_told_and_not_silent(mg: NDArray[np.float64]) -> None:
+    found = windows_of(readings_of(np.tile(mg, (120 * RATE, 1))))
+    assert len(found) >= 120.0 / (STEP / RATE_HZ + SECONDS) - 1.0
+    assert all("stuck" in (shortage(one, length=LENGTH, minimum_coverage=0.5) or "") for one in found)
+
+
+def test_rising_out_of_scale_is_told_and_not_silent() -> None:
+    rising = np.zeros((120 * RATE, 3))
+    rising[:, 2] = np.linspace(1600.0, 6000.0, len(rising))
+    assert len(windows_of(readings_of(rising))) >= 3
