@@ -42,7 +42,7 @@ TEXT: Final = """\
 
 {what_it_sees}
 
-The network: an input of {length} steps of {channels} channels, {convolutions}, an LSTM of {units} units, the {pooling}
+The network: an input of {length} steps in {channels}, {convolutions}, an LSTM of {units} units, the {pooling}
 of its outputs, {outputs}; {size:,} bytes of full-int8 TFLite. Its logit becomes a score by 1 / (1 + exp(-({slope} z +
 {offset}))), fitted on people whom the network had not met.
 
@@ -120,7 +120,7 @@ def _draw(evaluation: Evaluation, arrays: Mapping[str, NDArray[Any]], work: Work
     shown = ["network, float", "network, int8", _key(evaluation, evaluation.peers.best)]
     if rules:
         shown.append(f"rule: {max(rules, key=lambda one: one.auroc.value).name}")
-    curves = {name.removeprefix("rule: "): arrays[f"peer/{name}"] for name in dict.fromkeys(shown)}
+    curves = {name.removeprefix("rule: ").replace("_", " "): arrays[f"peer/{name}"] for name in dict.fromkeys(shown)}
     label = arrays["peer/label"].astype(np.bool_)
     draw_roc(curves, label, folder / "roc.png")
     draw_precision(curves, label, folder / "precision.png")
@@ -149,7 +149,7 @@ def _text(recipe: Recipe, evaluation: Evaluation, search: Search | None) -> str:
         limits=words.limits.strip(),
         data_and_licences=words.data_and_licences.strip(),
         length=size.length,
-        channels=size.channels,
+        channels="one channel" if size.channels == 1 else f"{size.channels} channels",
         convolutions=_convolutions(evaluation),
         units=size.units,
         pooling={"mean": "mean", "max": "greatest", "last": "last"}[size.pooling],
@@ -192,7 +192,7 @@ def _text(recipe: Recipe, evaluation: Evaluation, search: Search | None) -> str:
             ["", "AUROC", "AUPRC", "recall"],
             [
                 [
-                    one.name + ("" if one.learns else " (no training)"),
+                    one.name if one.learns else f"{one.name.replace('_', ' ')} (no training)",
                     _interval(one.auroc),
                     _interval(one.auprc),
                     f"{one.recall:.3f}",
@@ -264,7 +264,7 @@ def _loss(pooled: Measured) -> str:
 
 def _verdict(evaluation: Evaluation) -> str:
     """Whether the network is worth more than its best peer, in a sentence."""
-    lead, best = evaluation.peers.lead, evaluation.peers.best
+    lead, best = evaluation.peers.lead, evaluation.peers.best.replace("_", " ")
     apart = f"by {abs(lead.value):.4f} AUROC"
     if lead.low is not None and lead.high is not None:
         apart += f" (95 %: {lead.low:+.4f} to {lead.high:+.4f})"
