@@ -216,12 +216,10 @@ def _text(recipe: Recipe, evaluation: Evaluation, search: Search | None) -> str:
 def _convolutions(evaluation: Evaluation) -> str:
     size = evaluation.architecture
     layers = [
-        f"{filters} of width {kernel} at every step"
-        if stride == 1
-        else f"{filters} of width {kernel} at each {stride}."
+        f"{filters} of width {kernel}, {'a step' if stride == 1 else f'{stride} steps'} apart"
         for filters, kernel, stride in zip(size.filters, size.kernels, size.strides, strict=True)
     ]
-    return "convolutions (" + "; ".join(one.rstrip(".") + ("" if "every" in one else ". step") for one in layers) + ")"
+    return f"convolutions ({'; '.join(layers)})"
 
 
 def _windows(name: str, measured: Measured) -> str:
