@@ -93,7 +93,7 @@ def draw_people(arrays: Arrays, threshold: float, path: Path) -> None:
             axes.tick_params(labelsize=6, pad=1)
             axes.set_ylabel(person, rotation=0, ha="right", va="center", fontsize=7)
         rows[0, 0].set_title("Score of each window, red where the label says risk; line: threshold")
-        rows[-1, 0].set_xlabel("hours of recording, breaks left out")
+        rows[-1, 0].set_xlabel("hours of recording, long breaks shortened")
         _save(figure, path)
 
 
