@@ -20,6 +20,9 @@ MAXIMUM_GAP_S: Final = 1230.0
 # 4 mg/dL a minute nearly always (Dunn et al., Med Eng Phys 30, 2008), and a sensor's own corrections come on top.
 JUMP_MG_DL: Final = 40.0
 JUMP_MG_DL_PER_MIN: Final = 8.0
+# A reading so much before its time is in time. Our choice: sensors are some seconds early or late, and one that is read
+# every minute or two is to be judged no more often than the others.
+EARLY_S: Final = 45.0
 # Stamps that come back from a store may be rounded.
 SAME_READING_S: Final = 0.1
 BAD: Final = Quality.NO_CONTACT | Quality.OUT_OF_RANGE
@@ -71,11 +74,15 @@ class Belief:
     def hear(self, time: float, mg_dl: float) -> bool:
         """Take the next reading, later than all before; whether it is believed."""
         new, doubted, self._doubted = (time, mg_dl), self._doubted, None
-        if self.times and not plausible_step((self.times[-1], self.mg_dl[-1]), new):
-            if doubted is None or not plausible_step(doubted, new):
+        if self.times:
+            last = (self.times[-1], self.mg_dl[-1])
+            # Minutes later nearly any step is plausible, so the doubted one is asked first, if it is the nearer.
+            nearer = doubted is not None and abs(mg_dl - doubted[1]) < abs(mg_dl - last[1])
+            if doubted is not None and plausible_step(doubted, new) and (nearer or not plausible_step(last, new)):
+                self.times, self.mg_dl = [doubted[0]], [doubted[1]]
+            elif not plausible_step(last, new):
                 self._doubted = new
                 return False
-            self.times, self.mg_dl = [doubted[0]], [doubted[1]]
         self.times.append(time)
         self.mg_dl.append(mg_dl)
         return True
@@ -132,8 +139,7 @@ class GlucoseWindows:
         self.person = person
         self.risk = risk
         self.length = length
-        # Half a pace early is in time: sensors are some seconds early or late, and some are read in between.
-        self._pause = (step - 0.5) * PACE_S
+        self._pause = step * PACE_S - EARLY_S
         self._last_end = -np.inf if last_end is None else last_end
         self._heard = -np.inf
         self._belief = Belief()

@@ -88,6 +88,21 @@ def test_a_single_impossible_value_is_left_out_and_a_lasting_one_believed() -> N
     assert known(lasting[7]) == [250.0, 251.0]
 
 
+def test_a_new_sensor_that_shows_less_is_no_steep_fall() -> None:
+    series = [(START + n * PACE_S, 180.0) for n in range(6)] + [(START + n * PACE_S, 75.0) for n in range(6, 9)]
+    found = windows_of(readings(series))
+    assert found[6].marks[-1], "the first is doubted"
+    assert [known(window)[-2:] for window in found[7:]] == [[75.0, 75.0], [75.0, 75.0]]
+    assert 127.5 not in known(found[7])
+
+
+@pytest.mark.parametrize("pace_s", [60.0, 120.0, 180.0, 300.0])
+def test_a_quick_sensor_is_judged_no_more_often_than_others(pace_s: float) -> None:
+    ends = [window.end for window in windows_of(readings(steady(round(7200 / pace_s), pace_s)))]
+    assert min(np.diff(ends)) >= PACE_S
+    assert max(np.diff(ends)) <= PACE_S + pace_s
+
+
 def test_of_two_sensors_in_one_series_the_first_is_followed() -> None:
     other = [(time + 60.0, mg_dl + 120.0) for time, mg_dl in steady(12)]
     last = windows_of(readings(sorted([*steady(12), *other])))[-1]
