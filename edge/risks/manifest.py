@@ -79,8 +79,8 @@ class TrainingData(_Part):
     """A public data set, and which of its recordings were used for what."""
 
     name: str = Field(title="Name of the data set")
-    sha256: str = Field(title="SHA-256 over the names and bytes of its files, in the order of their names")
-    split: dict[str, list[str]] = Field(title="Recordings of each part: train, validation, test, or report alone")
+    sha256: str = Field(title="SHA-256 of the recordings as they were read")
+    split: dict[str, list[str]] = Field(title="People that each network was measured on")
 
 
 class TrainingFacts(_Part):
