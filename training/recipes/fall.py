@@ -35,7 +35,13 @@ LEARNT_COVERAGE: Final = 0.7
 # The trials of a recording stand so far apart on its time axis, which is longer than any of them (180 s).
 TRIAL_S: Final = 1000.0
 # Every trial counts in the draw by the root of its windows, and UMAFall's, of which there are fewer, by this.
-UMAFALL_WEIGHT: Final = 3.0
+UMAFALL_WEIGHT: Final = 2.0
+
+# Windows of which some steps are hidden, the most steps, and the noise added to the inputs. Our choice, after DeVries &
+# Taylor, "Improved regularization of convolutional neural networks with cutout", 2017.
+HIDDEN_SHARE: Final = 0.5
+LONGEST_HIDDEN: Final = 30
+INPUT_NOISE: Final = 0.01
 
 # Windows in whose parts the features for the peers are taken: long before, before, blow, behind it, long after, in
 # steps; of each channel its mean, spread, greatest and least value.
@@ -78,7 +84,7 @@ ARCHITECTURE: Final = Architecture(
     dropout=0.3,
 )
 SETTINGS: Final = FitSettings(
-    epochs=15, examples_per_epoch=20_000, batch=256, learning_rate=3e-3, label_smoothing=0.02, averaging=0.995
+    epochs=18, examples_per_epoch=20_000, batch=256, learning_rate=3e-3, label_smoothing=0.02, averaging=0.995
 )
 
 
@@ -93,7 +99,20 @@ class MotionSampler:
     def draw(self, count: int, random: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Inputs (count, length, channels) and targets (count, 1)."""
         drawn = random.choice(len(self.labels), count, p=self.chances)
-        return self.inputs[drawn].astype(np.float32), self.labels[drawn, np.newaxis].astype(np.float32)
+        inputs = self.inputs[drawn].astype(np.float32)
+        inputs += random.normal(0.0, INPUT_NOISE, inputs.shape).astype(np.float32) * (inputs != 0.0)
+        inputs[_hidden(count, inputs.shape[1], random)] = 0.0
+        return inputs, self.labels[drawn, np.newaxis].astype(np.float32)
+
+
+def _hidden(count: int, length: int, random: np.random.Generator) -> NDArray[np.bool_]:
+    """Which steps of so many windows are hidden: in half of them some, so that no single moment decides."""
+    begin = random.integers(0, length, (count, 1))
+    steps = random.integers(LONGEST_HIDDEN // 6, LONGEST_HIDDEN, (count, 1)) * (
+        random.random((count, 1)) < HIDDEN_SHARE
+    )
+    place = np.arange(length)
+    return np.asarray((place >= begin) & (place < begin + steps), dtype=np.bool_)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -344,7 +363,11 @@ CARD_TEXT: Final = CardText(
         "Of the elderly in SisFall one falls, a judo teacher. A slow slide to the floor without a blow of 1.5 g is not "
         "seen, nor a fall that begins less than 0.6 s after the sensor did. Below 16 samples a second nothing is "
         "judged. To throw oneself onto a bed is the everyday movement that most resembles a fall. The daily trials "
-        "hold far more hard movements an hour than a day at home does, so false alarms an hour are an upper bound."
+        "hold far more hard movements an hour than a day at home does, so false alarms an hour are an upper bound. "
+        "Window by window the network does not beat gradient boosting on hand-made features (see the peers: the two "
+        "intervals overlap), and it falls short of its goals of 99.0 % of falls at 99.7 % of daily trials quiet at the "
+        "waist and 97.5 % at 96.5 % at the wrist. A network that learnt from the waist alone is of no use at the wrist "
+        "(see the transfer), so a wrist device that differs much from UMAFall's may do worse than the folds say."
     ),
     data_and_licences=(
         "SisFall (Sucerquia et al. 2017): 38 people, waist, 200 Hz, resampled to 50 Hz; no licence is stated, and none "
