@@ -1,4 +1,4 @@
-"""Hand-made numbers of a minute and the quarter of an hour that ends with it: what the peers of the sleep apnoea network see."""
+"""Hand-made numbers of the quarter of an hour that ends with a minute: what the peers of the sleep apnoea model see."""
 
 from __future__ import annotations
 
