@@ -53,7 +53,7 @@ def test_a_contact_whose_secret_is_missing_ends_the_daemon(tmp_path: Path, capsy
     ("text", "told"),
     [
         ("", "no column time_s"),
-        ("time_s,rr_ms\n", "no beats"),
+        ("time_s,rr_ms\n", "no samples"),
         ("time,rr\n1,800\n", "no column time_s"),
         ("time_s,rr_ms\n1,800\n0.5,800\n", "line 3: time runs backwards"),
         ("time_s,rr_ms\n1,0.8\n1.8,0.8\n", "look like seconds"),

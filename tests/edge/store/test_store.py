@@ -84,9 +84,7 @@ def test_assessments_come_back_newest_first_and_once(store: Store) -> None:
 
 def test_what_a_model_foretells_and_which_part_mattered_come_back(store: Store) -> None:
     why = Explanation("Glucose falls.", {"mg_dl": 92.0}, part=(START - 600.0, START))
-    told = replace(
-        assessment(START, 0.8), risk=Risk.HYPOGLYCAEMIA, explanation=why, forecast=((START + 300.0, 84.5),)
-    )
+    told = replace(assessment(START, 0.8), risk=Risk.HYPOGLYCAEMIA, explanation=why, forecast=((START + 300.0, 84.5),))
     af = assessment(START + 5.0, 0.1)
     store.commit(Batch(assessments=[told, af]))
     assert store.assessments.latest_assessments("anna") == [af, told]
