@@ -42,12 +42,12 @@ def assess_recording(kind: str, recording: Path, out: Path | None, *, models: Pa
     axis = Axis(times, facts.tolerance_s)
     with _writer(out) as lines:
         for reading in facts.readings_of(SOURCE, times, values):
-            for watch in watches:
-                for window in watch.windows.push(reading):
-                    assessment, alert = watch.judge(window)
-                    print(json.dumps(_assessment_line(assessment, axis)), file=lines)
-                    if alert is not None:
-                        print(json.dumps(_alert_line(alert, axis)), file=lines)
+            completed = [(window, watch) for watch in watches for window in watch.windows.push(reading)]
+            for window, watch in sorted(completed, key=lambda one: one[0].end):
+                assessment, alert = watch.judge(window)
+                print(json.dumps(_assessment_line(assessment, axis)), file=lines)
+                if alert is not None:
+                    print(json.dumps(_alert_line(alert, axis)), file=lines)
 
 
 @dataclass(frozen=True, slots=True)
