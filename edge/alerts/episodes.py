@@ -30,6 +30,7 @@ class PersistenceRule:
 
     The windows that are looked at span at least `minimum_span_s`, more than `n` of them if need be, of which the same
     share must agree: windows of so many beats come faster from a fast heart, which is not to be judged any sooner.
+    The mean score of those of them that have one is at least `minimum_mean`: many weak agreements are not a strong one.
     Evidence that began more than `maximum_span_s` before the newest window's end is stale and no longer counts. For
     `rearm_s` after an episode was raised no other is, even where that one was cleared meanwhile.
     """
@@ -43,6 +44,7 @@ class PersistenceRule:
     minimum_span_s: float
     maximum_span_s: float
     rearm_s: float = 0.0
+    minimum_mean: float = 0.0
 
 
 def look_back(n: int) -> int:
@@ -120,6 +122,9 @@ class Episodes:
         if len(agreeing) < needed or agreeing[-1].end != assessment.end:
             return None
         if assessment.end - agreeing[0].start < self.rule.minimum_span_s:
+            return None
+        scores = [v.score for v in self._votes if v.score is not None]
+        if sum(scores) < self.rule.minimum_mean * len(scores):
             return None
         # A stored time from before the clock was set back may lie ahead: it holds nothing up.
         if 0.0 <= assessment.end - self._raised_at < self.rule.rearm_s:

@@ -66,6 +66,7 @@ class AlertPolicy(_Part):
     minimum_span_s: float = Field(title="Seconds that the evidence must span", ge=0.0)
     maximum_span_s: float = Field(title="Seconds after which a window is too old to count", gt=0.0)
     rearm_s: float = Field(default=0.0, title="Seconds after an alert was raised before the next one may be", ge=0.0)
+    minimum_mean: Share = Field(default=0.0, title="Mean score that the windows must have together")
     severity: Severity = Field(default=Severity.WARNING, title="How much its alert matters")
 
     @model_validator(mode="after")

@@ -69,6 +69,13 @@ def test_a_fast_heart_is_not_judged_sooner_than_the_evidence_lasts() -> None:
     assert alert.opened_at - alert.since >= RULE.minimum_span_s
 
 
+def test_many_weak_agreements_are_not_a_strong_one() -> None:
+    strict = replace(RULE, minimum_mean=0.9)
+    assert weigh(Episodes(strict, Severity.WARNING), [0.6, 0.95] * 40) == []
+    (alert,) = weigh(Episodes(strict, Severity.WARNING), [0.6] * 40 + [0.95] * 12)
+    assert alert.opened_at == 48 * STEP, "nine strong windows beside one weak one are not enough, ten are"
+
+
 def test_one_doubtful_window_does_not_hide_an_episode() -> None:
     assert len(weigh(fresh(), [0.9] * 5 + [0.2] + [0.9] * 5)) == 1
 
