@@ -60,7 +60,7 @@ ARCHITECTURE: Final = Architecture(
     pooling="last",
     dropout=0.3,
 )
-SETTINGS: Final = FitSettings(epochs=7, examples_per_epoch=12_288, batch=256, learning_rate=2e-3, averaging=0.98)
+SETTINGS: Final = FitSettings(epochs=14, examples_per_epoch=16_384, batch=256, learning_rate=2e-3, averaging=0.98)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
