@@ -22,11 +22,13 @@ ARCHITECTURES = {
 SCRIPT = """
 import sys
 import numpy as np
+import tensorflow as tf
 from tests.training.test_convert import ARCHITECTURES
 from training.convert import float_model, int8_model
 from training.learn import predict
 from training.networks import build
 folder, random = sys.argv[1], np.random.default_rng(3)
+tf.keras.utils.set_random_seed(3)
 for name, architecture in ARCHITECTURES.items():
     network = build(architecture)
     weights = [2.5 * weight + random.normal(0, 0.05, weight.shape) for weight in network.get_weights()]
