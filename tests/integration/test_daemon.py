@@ -119,8 +119,8 @@ def heart(seed: int) -> Iterator[float]:
     """Sinus rhythm and atrial fibrillation in turn, without end."""
     chance = random.Random(seed)
     for _ in itertools.count():
-        yield from sinus(500.0, bpm=66.0, chance=chance)
-        yield from atrial_fibrillation(600.0, bpm=95.0, chance=chance)
+        yield from sinus(400.0, bpm=66.0, chance=chance)
+        yield from atrial_fibrillation(1000.0, bpm=95.0, chance=chance)
 
 
 def told(arrivals: list[Arrival], kind: str) -> dict[str, dict[str, Any]]:
