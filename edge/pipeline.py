@@ -32,7 +32,7 @@ from edge.wearables import BY_CHARACTERISTIC
 # Windows wait here while the model is busy; one comes every 15 s or so, and a model takes a millisecond.
 WAITING_WINDOWS: Final = 256
 # A wearable listed earlier is preferred as a person's source of a channel while it has sent any within this time: a
-# strap sends one packet a second, so this is many lost ones in a row. Our choice.
+# strap sends one packet a second, so this is many lost ones in a row; of a slow channel for SLOW_SILENCE_S. Our choice.
 SOURCE_PATIENCE_S: Final = 30.0
 # Without a Window for this long there is not enough data to judge, and that is said. Our choice: twice what 60 beats
 # take at 60 bpm; for glucose three of a sensor's readings, the age at which Nightscout calls its data stale.
@@ -41,15 +41,6 @@ SLOW_SILENCE_S: Final[Mapping[Channel, float]] = MappingProxyType({Channel.GLUCO
 
 # How a stored series becomes Readings again, for the channels of which samples are stored.
 SERIES: Final = MappingProxyType({Channel.RR_INTERVAL: rr_series.readings_of, Channel.GLUCOSE: glucose.readings_of})
-CHANNEL_WORDS: Final[Mapping[Channel, str]] = MappingProxyType(
-    {
-        Channel.HEART_RATE: "heart rates",
-        Channel.RR_INTERVAL: "RR intervals",
-        Channel.ACCELERATION: "accelerations",
-        Channel.GLUCOSE: "glucose readings",
-        Channel.BATTERY: "battery levels",
-    }
-)
 
 _log = structlog.get_logger("pipeline")
 
@@ -249,7 +240,7 @@ class Pipeline:
             if other is wearable:
                 return True
             last = other.last_of.get(channel)
-            if last is not None and self._clock.wall() - last < SOURCE_PATIENCE_S:
+            if last is not None and self._clock.wall() - last < SLOW_SILENCE_S.get(channel, SOURCE_PATIENCE_S):
                 return False
         return True
 
@@ -276,7 +267,7 @@ class Pipeline:
             return "no wearable is connected"
         if all(wearable.worn is False for wearable in self.wearables.values()):
             return "the wearable is not worn"
-        return f"no {CHANNEL_WORDS[channel]} arrive"
+        return f"nothing arrives of {channel.value.replace('_', ' ')}"
 
 
 def watch_risk(

@@ -19,6 +19,9 @@ from edge.readings import Alert, AlertState, Assessment, Channel, Quality, Readi
 from edge.risks.catalogue import load_models
 from edge.settings import PersonSettings
 from edge.virtual.rhythm import atrial_fibrillation, sinus
+from edge.wearables.continuous_glucose import MEASUREMENT as CGM
+from edge.wearables.continuous_glucose import CgmRecord
+from edge.wearables.continuous_glucose import encode as encode_cgm
 from edge.wearables.heart_rate import MEASUREMENT, HeartRateMeasurement, encode
 from tests.fakes.clock import ManualClock
 from tests.fakes.packets import STRAP, strap_packets
@@ -30,7 +33,7 @@ WATCH = "C0:DE:00:00:00:02"
 class Home:
     """A pipeline, and what came out of it."""
 
-    def __init__(self, wearables: Iterable[str] = (STRAP,)) -> None:
+    def __init__(self, wearables: Iterable[str] = (STRAP,), risk: Risk = Risk.ATRIAL_FIBRILLATION) -> None:
         self.clock = ManualClock(START)
         self.readings: list[Reading] = []
         self.assessments: list[Assessment] = []
@@ -39,7 +42,7 @@ class Home:
             {"id": "anna", "contacts": ["phone"], "wearables": [{"address": address} for address in wearables]}
         )
         self.inference = ThreadPoolExecutor(max_workers=1)
-        model = load_models()[Risk.ATRIAL_FIBRILLATION]
+        model = load_models()[risk]
         self.pipeline = Pipeline(
             person,
             [watch_risk("anna", model)],
@@ -67,8 +70,8 @@ class Home:
 
 
 @asynccontextmanager
-async def home(*wearables: str) -> AsyncIterator[Home]:
-    made = Home(wearables or (STRAP,))
+async def home(*wearables: str, risk: Risk = Risk.ATRIAL_FIBRILLATION) -> AsyncIterator[Home]:
+    made = Home(wearables or (STRAP,), risk)
     running = asyncio.create_task(made.pipeline.run())
     for address in made.pipeline.wearables:
         made.pipeline.link_changed(address, LinkStatus(LinkState.STREAMING, START))
@@ -125,6 +128,16 @@ async def test_pain_09_silence_is_told_once_with_its_reason_and_never_as_a_score
         (silence,) = here.assessments[before:]
         assert silence.score is None
         assert silence.reason == "no wearable is connected"
+
+
+async def test_pain_25_of_two_glucose_sensors_the_first_is_the_source_while_it_sends() -> None:
+    async with home(STRAP, WATCH, risk=Risk.HYPOGLYCAEMIA) as here:
+        for number in range(12):
+            for address, late_s, mg_dl in ((STRAP, 0.0, 120.0), (WATCH, 280.0, 90.0)):
+                at = START + 300.0 * number + late_s
+                await here.hear([Packet(address, CGM, encode_cgm((CgmRecord(mg_dl, 5 * number),)), at)])
+        assert [a.end for a in here.assessments] == [START + 300.0 * number for number in range(12)]
+        assert {r.device for r in here.readings if r.channel is Channel.GLUCOSE} == {STRAP, WATCH}, "both are stored"
 
 
 @pytest.mark.parametrize("step", [-3600.0, -600.0, 3600.0])
