@@ -32,6 +32,8 @@ class Channel(StrEnum):
     WEIGHT = "weight"
     BODY_FAT = "body_fat"
     BATTERY = "battery"
+    ECG = "ecg"
+    PPG = "ppg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,12 @@ class ChannelFacts:
 # newborn to more than the 635 kg of the heaviest person known.
 # Body fat: percent of the weight (Body Composition Service 1.0, 3.2). Our bound: essential fat is more than 1 %.
 # Battery: percent (Battery Service 1.0, 3.1).
+# ECG: microvolts between two electrodes, in whole ones, as Polar's H10 sends them, signed in 24 bits (PMD
+# specification). 305 mV: a monitor must bear 300 mV between skin and electrodes, with a signal of 5 mV on top (EN
+# 60601-2-27:2014, input dynamic range and differential offset voltage, as makers of monitors quote it); beyond is a
+# fault, such as an electrode in the air.
+# PPG: the light that the skin sends back, less that of the room, in counts of the sensor's own scale: one trace, of
+# which only the shape can be read. The range is the 24 bits of Polar's format (PMD specification).
 CHANNELS: Final[Mapping[Channel, ChannelFacts]] = MappingProxyType(
     {
         Channel.HEART_RATE: ChannelFacts(unit="bpm", resolution=1.0, low=20.0, high=300.0),
@@ -83,6 +91,8 @@ CHANNELS: Final[Mapping[Channel, ChannelFacts]] = MappingProxyType(
         Channel.WEIGHT: ChannelFacts(unit="kg", resolution=0.001, low=1.0, high=650.0),
         Channel.BODY_FAT: ChannelFacts(unit="%", resolution=0.1, low=1.0, high=80.0),
         Channel.BATTERY: ChannelFacts(unit="%", resolution=1.0, low=0.0, high=100.0),
+        Channel.ECG: ChannelFacts(unit="µV", resolution=1.0, low=-305_000.0, high=305_000.0),
+        Channel.PPG: ChannelFacts(unit="counts", resolution=1.0, low=-8_388_608.0, high=8_388_607.0),
     }
 )
 
@@ -133,6 +143,18 @@ class Reading:
         if self.interval_s is None:
             return self.start
         return self.start + self.interval_s * max(0, len(self.values) // CHANNELS[self.channel].axes - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a profile must know of a wearable after a restart, such as the number of the last record that it sent.
+
+    The `values` are all of them: they replace those before of the same device and profile.
+    """
+
+    device: str
+    profile: str
+    values: Mapping[str, float]
 
 
 class Risk(StrEnum):

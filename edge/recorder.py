@@ -17,7 +17,7 @@ import structlog
 
 from edge.clock import Clock
 from edge.errors import StoreError
-from edge.readings import Alert, Assessment, Channel, DueNotification, Notification, OutboxMessage, Reading
+from edge.readings import Alert, Assessment, Channel, DueNotification, Memory, Notification, OutboxMessage, Reading
 from edge.store.minutes import DirtyMinute
 from edge.store.store import Batch, Store
 
@@ -43,12 +43,21 @@ class _Waiting:
     alerts: list[Alert] = field(default_factory=list)
     notifications: list[Notification] = field(default_factory=list)
     messages: list[OutboxMessage] = field(default_factory=list)
+    memories: dict[tuple[str, str], Memory] = field(default_factory=dict)
 
     def batch(self) -> Batch:
-        return Batch(self.readings, self.assessments, self.alerts, self.notifications, self.messages)
+        return Batch(
+            self.readings,
+            self.assessments,
+            self.alerts,
+            self.notifications,
+            self.messages,
+            list(self.memories.values()),
+        )
 
     def __bool__(self) -> bool:
-        return bool(self.readings or self.assessments or self.alerts or self.notifications or self.messages)
+        told = self.alerts or self.notifications or self.messages
+        return bool(self.readings or self.assessments or told or self.memories)
 
     def put_before(self, later: _Waiting) -> _Waiting:
         return _Waiting(
@@ -57,6 +66,7 @@ class _Waiting:
             self.alerts + later.alerts,
             self.notifications + later.notifications,
             self.messages + later.messages,
+            self.memories | later.memories,
         )
 
 
@@ -96,10 +106,13 @@ class Recorder:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._worker, lambda: function(*arguments, **named))
 
-    def keep(self, readings: Iterable[Reading], assessments: Iterable[Assessment]) -> None:
-        """Take Readings and Assessments for the next group commit."""
+    def keep(
+        self, readings: Iterable[Reading], assessments: Iterable[Assessment], memories: Iterable[Memory] = ()
+    ) -> None:
+        """Take Readings and Assessments for the next group commit, and what is known once these are stored."""
         self._waiting.readings.extend(readings)
         self._waiting.assessments.extend(assessments)
+        self._waiting.memories.update(((memory.device, memory.profile), memory) for memory in memories)
         # A battery level comes with every connection and proves nothing of the stream.
         if not self._begun.is_set() and any(r.channel is not Channel.BATTERY for r in self._waiting.readings):
             self._begun.set()

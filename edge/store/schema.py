@@ -84,6 +84,15 @@ def forecasts(database: Database) -> None:
     database.conn.execute("ALTER TABLE assessments ADD COLUMN forecast TEXT")
 
 
+@MIGRATIONS()
+def memories(database: Database) -> None:
+    """What the profiles must know of their wearables after a restart, as JSON: {name: number, ...}."""
+    database.conn.execute(
+        "CREATE TABLE memories (device TEXT NOT NULL, profile TEXT NOT NULL, memory TEXT NOT NULL, "
+        "PRIMARY KEY (device, profile)) STRICT, WITHOUT ROWID"
+    )
+
+
 def migrate(connection: Connection, migrations: Migrations = MIGRATIONS) -> None:
     """Bring the tables up to date, all or nothing.
 

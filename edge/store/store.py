@@ -10,10 +10,11 @@ from types import TracebackType
 from typing import Final, Self
 
 from edge.errors import StoreError
-from edge.readings import Alert, Assessment, Notification, OutboxMessage, Reading
+from edge.readings import Alert, Assessment, Memory, Notification, OutboxMessage, Reading
 from edge.store.alerts import Alerts
 from edge.store.assessments import Assessments
 from edge.store.connection import Connection, store_error
+from edge.store.memories import Memories
 from edge.store.minutes import Minutes
 from edge.store.notifications import Notifications
 from edge.store.outbox import Outbox
@@ -25,21 +26,25 @@ DEFAULT_OUTBOX_BUDGET: Final = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one commit stores: `alerts` with the `notifications` and `messages` that tell them."""
+    """What one commit stores: `alerts` with the `notifications` and `messages` that tell them.
+
+    `memories` are what the wearables' profiles know once these `readings` are stored.
+    """
 
     readings: Sequence[Reading] = ()
     assessments: Sequence[Assessment] = ()
     alerts: Sequence[Alert] = ()
     notifications: Sequence[Notification] = ()
     messages: Sequence[OutboxMessage] = ()
+    memories: Sequence[Memory] = ()
 
 
 class Store:
     """The file `path`, made when it is not there; for one thread at a time, each further thread opens its own.
 
-    What is kept is reached through `signals`, `assessments`, `alerts`, `notifications`, `minutes` and `outbox`;
-    `outbox_budget` is what unsent messages may take of the disk, bytes. Every method raises StoreError when the file
-    cannot be read or written; what was committed before is then unharmed, and the call can be repeated.
+    What is kept is reached through `signals`, `assessments`, `alerts`, `notifications`, `minutes`, `memories` and
+    `outbox`; `outbox_budget` is what unsent messages may take of the disk, bytes. Every method raises StoreError when
+    the file cannot be read or written; what was committed before is then unharmed, and the call can be repeated.
     """
 
     def __init__(self, path: Path, outbox_budget: int = DEFAULT_OUTBOX_BUDGET) -> None:
@@ -54,6 +59,7 @@ class Store:
         self.assessments = Assessments(self._connection)
         self.alerts = Alerts(self._connection)
         self.notifications = Notifications(self._connection)
+        self.memories = Memories(self._connection)
         self.outbox = Outbox(self._connection, outbox_budget)
         self.minutes = Minutes(self._connection, self.outbox)
 
@@ -70,6 +76,7 @@ class Store:
             self.alerts.upsert(batch.alerts)
             self.notifications.insert(batch.notifications)
             self.outbox.insert(batch.messages)
+            self.memories.put(batch.memories)
 
     def forget_before(self, time: float) -> None:
         """Drop signals (by whole blocks), assessments and sent notifications before `time` (seconds since 1970 UTC)."""

@@ -12,6 +12,7 @@ from edge.readings import (
     AlertState,
     Channel,
     Explanation,
+    Memory,
     Notification,
     OutboxMessage,
     Priority,
@@ -142,3 +143,27 @@ async def test_a_phone_that_fails_while_the_disk_is_full_is_tried_again_later(tm
         assert await recorder.due_notifications(clock.wall()) == []
         assert len(await recorder.due_notifications(clock.wall() + 61)) == 1
         free_disk(store)
+
+
+async def test_what_a_wearable_has_sent_is_remembered_with_its_readings_and_never_before(tmp_path: Path) -> None:
+    async with recording(tmp_path) as (recorder, store, _clock):
+        fill_disk(store)
+        readings = [rr(START + second, 800.0) for second in range(2000)]
+        recorder.keep(readings, [], [Memory("meter", "glucose_meter", {"record": 7.0})])
+        await recorder.commit()
+        assert store.memories.of("meter") == {}
+        recorder.keep([], [], [Memory("meter", "glucose_meter", {"record": 8.0})])
+        free_disk(store)
+        await recorder.commit()
+        assert store.memories.of("meter") == {"glucose_meter": {"record": 8.0}}
+        assert stored(store) > 0
+
+
+async def test_memories_are_kept_apart_and_replaced_whole(tmp_path: Path) -> None:
+    async with recording(tmp_path) as (recorder, store, _clock):
+        recorder.keep([], [], [Memory("a", "p", {"x": 1.0, "y": 2.0}), Memory("b", "p", {"x": 3.0})])
+        await recorder.commit()
+        recorder.keep([], [], [Memory("a", "p", {"x": 4.0}), Memory("a", "q", {})])
+        await recorder.commit()
+        assert store.memories.of("a") == {"p": {"x": 4.0}, "q": {}}
+        assert store.memories.of("b") == {"p": {"x": 3.0}}
