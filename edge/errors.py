@@ -43,6 +43,17 @@ class DecodeError(HearthbeatError):
     """A packet is not what its GATT specification says; it is counted, logged and left out."""
 
 
+class RefusedError(HearthbeatError):
+    """A wearable did not do what a procedure asked of it: an ATT error, no answer in time, or no such characteristic.
+
+    `code` is the ATT error code where there was one (Core Specification 5.4, volume 3, part F, 3.4.1.1).
+    """
+
+    def __init__(self, what: str, *, where: str, mend: str, code: int | None = None) -> None:
+        super().__init__(what, where=where, mend=mend)
+        self.code = code
+
+
 class ModelError(HearthbeatError):
     """A model file is missing, damaged or not the one that its manifest describes."""
 
