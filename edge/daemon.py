@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,19 +23,18 @@ from cloud_sync import messages
 from cloud_sync.broker import Broker
 from cloud_sync.publisher import Publisher
 from edge import status
-from edge.alerts.episodes import look_back
-from edge.bluetooth.link import SILENCE_LIMIT_S, Link
+from edge.bluetooth.link import SILENCE_LIMIT_S
 from edge.bluetooth.radio import Radio
-from edge.bluetooth.scanner import Scanner
 from edge.clock import Clock, SystemClock, is_set
 from edge.errors import ModelError, StoreError
+from edge.household import Household
 from edge.maintenance import Maintenance, nightly
 from edge.nights import TELL_HOUR, TELL_MINUTE, NightWatch
 from edge.notify.courier import Courier
 from edge.notify.phone import Contact
 from edge.notify.texts import alert_text
-from edge.pipeline import SERIES, Pipeline, RiskWatch, stored_windows, watch_risk
-from edge.readings import Alert, Channel, Notification, OutboxMessage, Window
+from edge.pipeline import Pipeline
+from edge.readings import Alert, Channel, Notification, OutboxMessage
 from edge.recorder import Recorder
 from edge.risks.catalogue import model_folders
 from edge.risks.model import RiskModel
@@ -46,7 +44,6 @@ from edge.signals.summary import summarise_minute
 from edge.store.minutes import DirtyMinute
 from edge.store.store import Store
 from edge.supervision import Progress, ServiceManager, watch, watchdog_period
-from edge.wearables import PROFILES
 
 # Bounds on how long the parts may be without progress before the watchdog stops being fed, in seconds; each is several
 # times what the part needs when all is well. Our choice.
@@ -88,9 +85,13 @@ class Daemon:
         self._silence_limit_s = silence_limit_s
         self._stopping = asyncio.Event()
         self.progress = Progress(self.clock)
-        self.pipelines: list[Pipeline] = []
         self.faults: list[str] = []
         self.started = asyncio.Event()
+
+    @property
+    def pipelines(self) -> list[Pipeline]:
+        """Everybody's, as of now."""
+        return self._household.pipelines
 
     def stop(self) -> None:
         """Ask `run` to end: links are closed, what waits is committed and sent."""
@@ -124,7 +125,18 @@ class Daemon:
                 chance=self._chance,
                 progress=self.progress.register("courier", COURIER_LIMIT_S),
             )
-            self.pipelines = [await self._pipeline(person, models) for person in self.settings.people]
+            self._household = Household(
+                models,
+                store,
+                self._recorder,
+                clock=self.clock,
+                radio=self._radio,
+                chance=self._chance,
+                inference=self._inference,
+                say=self._say,
+                silence_limit_s=self._silence_limit_s,
+            )
+            await self._household.move_in(self.settings.people)
             await self._live(stack)
 
     async def _live(self, stack: AsyncExitStack) -> None:
@@ -134,9 +146,7 @@ class Daemon:
         scheduler.add_job(self._nights.run, "cron", hour=TELL_HOUR, minute=TELL_MINUTE, id="nights")
         await stack.enter_async_context(status.serving(self.settings.home.state_directory, self.snapshot))
         async with asyncio.TaskGroup() as group:
-            scanner = Scanner(self._radio, self.clock, self._chance)
-            listening = [group.create_task(scanner.run(), name="scanner")]
-            listening += [group.create_task(link.run(), name="link") for link in self._links(scanner)]
+            listening = self._household.listen(group)
             working = [group.create_task(pipeline.run(), name="pipeline") for pipeline in self.pipelines]
             working += [
                 group.create_task(self._recorder.run(), name="recorder"),
@@ -247,60 +257,6 @@ class Daemon:
         self._courier.wake()
         if self._publisher is not None:
             self._publisher.wake()
-
-    async def _pipeline(self, person: PersonSettings, models: list[RiskModel]) -> Pipeline:
-        watches = [await self._watch(person.id, model) for model in models]
-
-        async def say(alert: Alert) -> None:
-            await self._say(person, alert)
-
-        pipeline = Pipeline(
-            person, watches, clock=self.clock, inference=self._inference, keep=self._recorder.keep, say=say
-        )
-        for watch_ in watches:
-            pipeline.resume(watch_, await self._stored_windows(watch_))
-        for wearable in pipeline.wearables.values():
-            last = await self._recorder.call(self._store.signals.last_readings, person.id, wearable.source.device)
-            wearable.remember(last.values())
-        return pipeline
-
-    async def _watch(self, person: str, model: RiskModel) -> RiskWatch:
-        """One risk of one person, going on where the daemon stopped before."""
-        call, store = self._recorder.call, self._store
-        risk = model.manifest.risk
-        newest_first = await call(store.assessments.recent_assessments, person, risk, look_back(model.policy.n))
-        newest = await call(store.alerts.newest_alert, person, risk)
-        # What lies ahead was stamped before the clock was set back, and would keep all that comes now from counting.
-        ahead = self.clock.wall() + PIPELINE_LIMIT_S
-        past = [assessment for assessment in reversed(newest_first) if assessment.end <= ahead]
-        return watch_risk(person, model, past=past, newest_alert=newest)
-
-    async def _stored_windows(self, watch_: RiskWatch) -> list[Window]:
-        """What was stored since the last stored Assessment's Window began, or lately where there is none."""
-        channel = watch_.model.channel
-        if channel not in SERIES:
-            return []
-        now = self.clock.wall()
-        since = now - watch_.model.policy.maximum_span_s if watch_.last is None else watch_.last.start
-        series = await self._recorder.call(self._store.signals.series, watch_.person, channel, since, now)
-        return stored_windows(watch_, series.times, series.values, series.quality)
-
-    def _links(self, scanner: Scanner) -> list[Link]:
-        return [
-            Link(
-                address,
-                PROFILES,
-                scanner,
-                self._radio,
-                self.clock,
-                on_packet=pipeline.receive,
-                on_state=partial(pipeline.link_changed, address),
-                chance=self._chance,
-                silence_limit_s=self._silence_limit_s,
-            )
-            for pipeline in self.pipelines
-            for address in pipeline.wearables
-        ]
 
     async def _say(self, person: PersonSettings, alert: Alert) -> None:
         """Commit an alert with its notifications and its message, all or none."""
