@@ -67,13 +67,22 @@ class Household:
         async def say(alert: Alert) -> None:
             await self._say(person, alert)
 
+        call, store = self._recorder.call, self._store
         pipeline = Pipeline(
-            person, watches, clock=self._clock, inference=self._inference, keep=self._recorder.keep, say=say
+            person,
+            watches,
+            clock=self._clock,
+            inference=self._inference,
+            keep=self._recorder.keep,
+            say=say,
+            memories={
+                wearable.address: await call(store.memories.of, wearable.address) for wearable in person.wearables
+            },
         )
         for watch in watches:
             pipeline.resume(watch, await self._stored_windows(watch))
         for wearable in pipeline.wearables.values():
-            last = await self._recorder.call(self._store.signals.last_readings, person.id, wearable.source.device)
+            last = await call(store.signals.last_readings, person.id, wearable.source.device)
             wearable.remember(last.values())
         return pipeline
 

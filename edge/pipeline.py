@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import structlog
@@ -22,12 +22,13 @@ from edge.alerts.episodes import Episodes, PersistenceRule
 from edge.bluetooth.link import LinkState, LinkStatus, Packet
 from edge.clock import Clock
 from edge.errors import DecodeError
-from edge.readings import Alert, AlertState, Assessment, Channel, Quality, Reading, Risk, Source, Window
+from edge.readings import Alert, AlertState, Assessment, Channel, Memory, Reading, Risk, Source, Window
 from edge.risks.model import RiskModel, WindowBuilder
 from edge.settings import PersonSettings
 from edge.signals import glucose, rr_series
-from edge.signals.rr_timeline import RrTimeline
+from edge.wearable import NO_MEMORIES, Memories, Wearable, wearables_of
 from edge.wearables import BY_CHARACTERISTIC
+from edge.wearables.procedure import Procedure
 
 # Windows wait here while the model is busy; one comes every 15 s or so, and a model takes a millisecond.
 WAITING_WINDOWS: Final = 256
@@ -45,48 +46,13 @@ SERIES: Final = MappingProxyType({Channel.RR_INTERVAL: rr_series.readings_of, Ch
 _log = structlog.get_logger("pipeline")
 
 
-@dataclass(slots=True)
-class Wearable:
-    """What is known of one wearable right now; `last_reading` is on the wall clock, in seconds."""
+class Keep(Protocol):
+    """Takes what is to be stored: memories in one transaction with the Readings that they stand for."""
 
-    source: Source
-    name: str
-    timeline: RrTimeline = field(default_factory=RrTimeline)
-    link: LinkState = LinkState.SEARCHING
-    last_reading: float | None = None
-    last_of: dict[Channel, float] = field(default_factory=dict)
-    worn: bool | None = None
-    battery_percent: float | None = None
-    facts: dict[str, str] = field(default_factory=dict)
-    values: dict[Channel, float] = field(default_factory=dict)
-    malformed_packets: int = 0
-
-    def remember(self, readings: Iterable[Reading]) -> None:
-        """Take what Readings, in the order of time, tell of the wearable's present state."""
-        for reading in readings:
-            if not reading.values:
-                continue
-            if reading.channel is Channel.BATTERY:
-                self.battery_percent = reading.values[-1]
-                continue
-            self.values[reading.channel] = reading.values[-1]
-            self.last_reading = max(self.last_reading or reading.received_at, reading.received_at)
-            if not reading.quality & Quality.CONTACT_UNKNOWN:
-                self.worn = not reading.quality & Quality.NO_CONTACT
-
-    def snapshot(self, now: float) -> dict[str, Any]:
-        """For `hearthbeat status`; what is not known is None."""
-        return {
-            "address": self.source.device,
-            "name": self.name,
-            "link": self.link.value,
-            "reading_age_s": None if self.last_reading is None else max(0.0, round(now - self.last_reading, 1)),
-            "worn": self.worn,
-            "battery_percent": self.battery_percent,
-            "values": {channel.value: round(value, 1) for channel, value in self.values.items()},
-            "malformed_packets": self.malformed_packets,
-            "facts": dict(self.facts),
-        }
+    def __call__(
+        self, readings: Iterable[Reading], assessments: Iterable[Assessment], memories: Iterable[Memory] = (), /
+    ) -> None:
+        """Take Readings, Assessments and Memories."""
 
 
 class RiskWatch:
@@ -124,7 +90,7 @@ class Pipeline:
     """What happens to the packets of one person's wearables.
 
     `keep` takes every Reading and Assessment for the store; `say` takes an Alert in its new state, and returns once it
-    is stored with all that was kept before.
+    is stored with all that was kept before. `memories` are those that an earlier daemon has kept.
     """
 
     def __init__(
@@ -134,12 +100,13 @@ class Pipeline:
         *,
         clock: Clock,
         inference: Executor,
-        keep: Callable[[Iterable[Reading], Iterable[Assessment]], None],
+        keep: Keep,
         say: Callable[[Alert], Awaitable[None]],
+        memories: Memories = NO_MEMORIES,
     ) -> None:
         self.person = person
         self.watches = watches
-        self.wearables = wearables_of(person)
+        self.wearables = wearables_of(person, memories)
         self._clock = clock
         self._inference = inference
         self._keep = keep
@@ -157,21 +124,25 @@ class Pipeline:
     def receive(self, packet: Packet) -> None:
         """Take a packet straight from the radio's callback; a malformed one is counted and left out."""
         wearable = self.wearables[packet.address]
-        profile = BY_CHARACTERISTIC[packet.characteristic]
+        profile = BY_CHARACTERISTIC[packet.characteristic].name
+        session = wearable.sessions[profile]
         try:
-            readings = profile.readings(packet.characteristic, packet.payload, wearable.source, packet.received_at)
-            wearable.facts.update(profile.facts(packet.characteristic, packet.payload))
+            readings = session.readings(packet.characteristic, packet.payload, packet.received_at)
+            wearable.facts.update(session.facts(packet.characteristic, packet.payload))
         except DecodeError as error:
             wearable.malformed_packets += 1
             log = _log.warning if wearable.malformed_packets == 1 else _log.debug
             log("malformed packet", person=self.person.id, device=packet.address, error=str(error))
             return
-        wearable.remember(readings)
-        wearable.last_of.update((reading.channel, packet.received_at) for reading in readings if reading.values)
-        rr = [reading for reading in readings if reading.channel is Channel.RR_INTERVAL]
-        self._judge(wearable, [reading for reading in readings if reading.channel is not Channel.RR_INTERVAL])
-        if rr:
-            self._judge(wearable, wearable.timeline.place(rr))
+        self._take(wearable, readings)
+        if session.memory is not wearable.memories[profile]:
+            self._keep_memories(wearable)
+
+    def openings(self, address: str, present: Collection[str]) -> list[Procedure]:
+        """What is to be done with a wearable that has just been connected and subscribed to, one after the other."""
+        now = self._clock.wall()
+        opened = (session.opening(now, present) for session in self.wearables[address].sessions.values())
+        return [procedure for procedure in opened if procedure is not None]
 
     def resume(self, watch: RiskWatch, windows: Iterable[Window]) -> None:
         """Take the Windows of stored beats that a daemon which stopped has left unassessed."""
@@ -182,7 +153,10 @@ class Pipeline:
         """Take a link's new state; when it is lost, the RR intervals that were held back come out."""
         wearable = self.wearables[address]
         if wearable.link is LinkState.STREAMING and link.state is not LinkState.STREAMING:
+            for session in wearable.sessions.values():
+                self._take(wearable, session.lost())
             self._judge(wearable, wearable.timeline.interrupt())
+            self._keep_memories(wearable)
         wearable.link = link.state
 
     def links_ended(self) -> None:
@@ -223,6 +197,25 @@ class Pipeline:
         known = {assessment.risk: assessment for assessment in latest}
         known.update((watch.risk, watch.last) for watch in self.watches if watch.last is not None)
         return person_fields(self.person, self.wearables.values(), known.values(), alerts, now)
+
+    def _take(self, wearable: Wearable, readings: Sequence[Reading]) -> None:
+        """Take what a wearable has measured; RR intervals are placed first, and may be held back for it."""
+        if not readings:
+            return
+        wearable.remember(readings)
+        wearable.last_of.update((reading.channel, reading.received_at) for reading in readings if reading.values)
+        rr = [reading for reading in readings if reading.channel is Channel.RR_INTERVAL]
+        self._judge(wearable, [reading for reading in readings if reading.channel is not Channel.RR_INTERVAL])
+        if rr:
+            self._judge(wearable, wearable.timeline.place(rr))
+
+    def _keep_memories(self, wearable: Wearable) -> None:
+        """Keep what the sessions must know after a restart, where it has changed."""
+        now = {name: session.memory for name, session in wearable.sessions.items()}
+        changed = [name for name, memory in now.items() if memory is not wearable.memories[name]]
+        if changed:
+            wearable.memories = now
+            self._keep((), (), [Memory(wearable.source.device, name, now[name]) for name in changed])
 
     def _judge(self, wearable: Wearable, placed: Sequence[Reading]) -> None:
         self._keep(placed, ())
@@ -290,11 +283,6 @@ def watch_risk(
     watch = RiskWatch(model, person, windows, episodes)
     watch.last = past[-1] if past else None
     return watch
-
-
-def wearables_of(person: PersonSettings) -> dict[str, Wearable]:
-    """A person's wearables by address, in the order of preference."""
-    return {w.address: Wearable(Source(person.id, w.address), w.name) for w in person.wearables}
 
 
 def person_fields(

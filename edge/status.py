@@ -13,10 +13,11 @@ from typing import Any, Final
 
 from edge.bluetooth.link import LinkState
 from edge.clock import SystemClock
-from edge.pipeline import person_fields, wearables_of
+from edge.pipeline import person_fields
 from edge.readings import Alert, Assessment
 from edge.settings import Settings
 from edge.store.store import Store
+from edge.wearable import wearables_of
 
 SOCKET_NAME: Final = "status.sock"
 STORE_NAME: Final = "hearthbeat.db"

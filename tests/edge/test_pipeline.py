@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from edge.bluetooth.link import LinkState, LinkStatus, Packet
 from edge.pipeline import SILENCE_S, Pipeline, stored_windows, watch_risk
-from edge.readings import Alert, AlertState, Assessment, Channel, Quality, Reading, Risk
+from edge.readings import Alert, AlertState, Assessment, Channel, Memory, Quality, Reading, Risk
 from edge.risks.catalogue import load_models
 from edge.settings import PersonSettings
 from edge.virtual.rhythm import atrial_fibrillation, sinus
@@ -23,6 +23,8 @@ from edge.wearables.continuous_glucose import MEASUREMENT as CGM
 from edge.wearables.continuous_glucose import CgmRecord
 from edge.wearables.continuous_glucose import encode as encode_cgm
 from edge.wearables.heart_rate import MEASUREMENT, HeartRateMeasurement, encode
+from edge.wearables.procedure import Procedure, Write
+from edge.wearables.profile import Session
 from tests.fakes.clock import ManualClock
 from tests.fakes.packets import STRAP, strap_packets
 
@@ -38,6 +40,7 @@ class Home:
         self.readings: list[Reading] = []
         self.assessments: list[Assessment] = []
         self.alerts: list[Alert] = []
+        self.memories: list[Memory] = []
         person = PersonSettings.model_validate(
             {"id": "anna", "contacts": ["phone"], "wearables": [{"address": address} for address in wearables]}
         )
@@ -52,9 +55,12 @@ class Home:
             say=self._say,
         )
 
-    def _keep(self, readings: Iterable[Reading], assessments: Iterable[Assessment]) -> None:
+    def _keep(
+        self, readings: Iterable[Reading], assessments: Iterable[Assessment], memories: Iterable[Memory] = (), /
+    ) -> None:
         self.readings.extend(readings)
         self.assessments.extend(assessments)
+        self.memories.extend(memories)
 
     async def _say(self, alert: Alert) -> None:
         self.alerts.append(alert)
@@ -242,3 +248,50 @@ async def test_a_strap_that_sends_zeros_gets_no_score() -> None:
         payload = encode(HeartRateMeasurement(60, True, None, (0,) * 9))
         await here.hear(Packet(STRAP, MEASUREMENT, payload, START + n) for n in range(100))
         assert all(a.score is None for a in here.assessments)
+
+
+class Meter(Session):
+    """Numbers its packets, and holds the last one back."""
+
+    def __init__(self, memory: Mapping[str, float]) -> None:
+        self._held: Reading | None = None
+        self._memory = memory
+
+    def opening(self, now: float, present: Collection[str], /) -> Procedure | None:
+        return self._ask(now) if "meter" in present else None
+
+    def _ask(self, now: float) -> Procedure:
+        yield Write("meter", str(now).encode())
+
+    def readings(self, _characteristic: str, payload: bytes, received_at: float, /) -> tuple[Reading, ...]:
+        out = self.lost()
+        self._held = Reading("anna", STRAP, Channel.BLOOD_GLUCOSE, "mg/dL", received_at, received_at, (payload[0],))
+        self._memory = {"last": payload[0]}
+        return out
+
+    def facts(self, _characteristic: str, _payload: bytes, /) -> dict[str, str]:
+        return {}
+
+    def lost(self) -> tuple[Reading, ...]:
+        out, self._held = self._held, None
+        return () if out is None else (out,)
+
+    @property
+    def memory(self) -> Mapping[str, float]:
+        return self._memory
+
+
+async def test_session_asks_holds_back_and_remembers() -> None:
+    async with home() as house:
+        wearable = house.pipeline.wearables[STRAP]
+        wearable.sessions["heart_rate"] = Meter(wearable.memories["heart_rate"])
+        assert house.pipeline.openings(STRAP, ["other"]) == []
+        (procedure,) = house.pipeline.openings(STRAP, ["meter"])
+        assert next(procedure) == Write("meter", str(START).encode())
+        for value in (90, 95):
+            house.pipeline.receive(Packet(STRAP, MEASUREMENT, bytes((value,)), START + value))
+        assert [reading.values for reading in house.readings] == [(90,)]
+        assert house.memories == [Memory(STRAP, "heart_rate", {"last": value}) for value in (90, 95)]
+        house.pipeline.link_changed(STRAP, LinkStatus(LinkState.LOST, START))
+        assert [reading.values for reading in house.readings] == [(90,), (95,)]
+        assert len(house.memories) == 2

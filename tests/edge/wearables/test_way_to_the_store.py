@@ -10,7 +10,7 @@ import pytest
 
 from edge.bluetooth.link import Packet
 from edge.pipeline import Pipeline
-from edge.readings import CHANNELS, Alert, Assessment, Channel, Reading
+from edge.readings import CHANNELS, Alert, Assessment, Channel, Memory, Reading
 from edge.settings import PersonSettings
 from edge.store.store import Batch, Store
 from edge.wearables import (
@@ -67,7 +67,7 @@ def test_measurement_is_stored_as_it_was_sent(
 ) -> None:
     kept: list[Reading] = []
 
-    def keep(readings: Iterable[Reading], _: Iterable[Assessment]) -> None:
+    def keep(readings: Iterable[Reading], _: Iterable[Assessment], __: Iterable[Memory] = (), /) -> None:
         kept.extend(readings)
 
     async def say(_: Alert) -> None:
@@ -100,7 +100,7 @@ def test_old_measurement_is_counted_and_left_out() -> None:
             [],
             clock=ManualClock(RECEIVED_AT),
             inference=inference,
-            keep=lambda readings, _: kept.extend(readings),
+            keep=lambda readings, _, __=(): kept.extend(readings),
             say=say,
         )
         payload = thermometer.encode(thermometer.TemperatureMeasurement(39.5, measured_at=clock(-86_400.0)))
