@@ -61,6 +61,7 @@ class Profile(Protocol):
     `notify` are the characteristics to subscribe to, where the wearable has them; `streams` are those of them that a
     worn wearable sends steadily, so that their silence is a fault; `read` are to be read once after connecting.
     `control` are control points: subscribed to as well, but what they send goes to the running procedure.
+    `silence_s` holds, for streams that come more seldom than every few seconds, how long one may be silent, in seconds.
 
     Most profiles are told packet by packet, by `readings` and `facts`. One that needs to ask, or to remember, has a
     `session` of its own.
@@ -72,6 +73,7 @@ class Profile(Protocol):
     streams: ClassVar[tuple[str, ...]] = ()
     read: ClassVar[tuple[str, ...]] = ()
     control: ClassVar[tuple[str, ...]] = ()
+    silence_s: ClassVar[Mapping[str, float]] = MappingProxyType({})
 
     def session(self, source: Source, _memory: Mapping[str, float], /) -> Session:
         """The conversation with one wearable, going on with what an earlier one has left in its memory."""
