@@ -12,6 +12,7 @@ from bumble.device import Device, DeviceConfiguration
 from bumble.hci import Address
 from bumble.host import Host
 from bumble.link import LocalLink
+from bumble.pairing import PairingConfig
 from bumble.transport.common import AsyncPipeSink
 
 from edge.virtual.bleak_backend import client_backend, scanner_backend
@@ -72,5 +73,8 @@ class VirtualRadio:
         controller = VirtualController(name, link=self._link, public_address=f"F0{address[2:]}")
         host = Host(controller, AsyncPipeSink(controller))
         device = Device(config=DeviceConfiguration(name=name, address=Address(address)), host=host)
+        # Nobody has a display or a keyboard, so that pairing "just works"; known by the address that is advertised.
+        pairing = PairingConfig(mitm=False, identity_address_type=PairingConfig.AddressType.RANDOM)
+        device.pairing_config_factory = lambda _connection: pairing
         self._devices.append(device)
         return device
