@@ -21,13 +21,11 @@ from numpy.typing import NDArray
 from edge.alerts.episodes import Episodes, PersistenceRule
 from edge.bluetooth.link import LinkState, LinkStatus, Packet
 from edge.clock import Clock
-from edge.errors import DecodeError
 from edge.readings import Alert, AlertState, Assessment, Channel, Memory, Reading, Risk, Source, Window
 from edge.risks.model import RiskModel, WindowBuilder
 from edge.settings import PersonSettings
 from edge.signals import glucose, rr_series
 from edge.wearable import NO_MEMORIES, Memories, Wearable, wearables_of
-from edge.wearables import BY_CHARACTERISTIC
 from edge.wearables.procedure import Procedure
 
 # Windows wait here while the model is busy; one comes every 15 s or so, and a model takes a millisecond.
@@ -124,25 +122,13 @@ class Pipeline:
     def receive(self, packet: Packet) -> None:
         """Take a packet straight from the radio's callback; a malformed one is counted and left out."""
         wearable = self.wearables[packet.address]
-        profile = BY_CHARACTERISTIC[packet.characteristic].name
-        session = wearable.sessions[profile]
-        try:
-            readings = session.readings(packet.characteristic, packet.payload, packet.received_at)
-            wearable.facts.update(session.facts(packet.characteristic, packet.payload))
-        except DecodeError as error:
-            wearable.malformed_packets += 1
-            log = _log.warning if wearable.malformed_packets == 1 else _log.debug
-            log("malformed packet", person=self.person.id, device=packet.address, error=str(error))
-            return
-        self._take(wearable, readings)
-        if session.memory is not wearable.memories[profile]:
+        self._take(wearable, wearable.hear(packet))
+        if wearable.learnt:
             self._keep_memories(wearable)
 
     def openings(self, address: str, present: Collection[str]) -> list[Procedure]:
         """What is to be done with a wearable that has just been connected and subscribed to, one after the other."""
-        now = self._clock.wall()
-        opened = (session.opening(now, present) for session in self.wearables[address].sessions.values())
-        return [procedure for procedure in opened if procedure is not None]
+        return self.wearables[address].openings(self._clock.wall(), present)
 
     def resume(self, watch: RiskWatch, windows: Iterable[Window]) -> None:
         """Take the Windows of stored beats that a daemon which stopped has left unassessed."""
@@ -153,8 +139,7 @@ class Pipeline:
         """Take a link's new state; when it is lost, the RR intervals that were held back come out."""
         wearable = self.wearables[address]
         if wearable.link is LinkState.STREAMING and link.state is not LinkState.STREAMING:
-            for session in wearable.sessions.values():
-                self._take(wearable, session.lost())
+            self._take(wearable, wearable.lost())
             self._judge(wearable, wearable.timeline.interrupt())
             self._keep_memories(wearable)
         wearable.link = link.state
@@ -210,12 +195,9 @@ class Pipeline:
             self._judge(wearable, wearable.timeline.place(rr))
 
     def _keep_memories(self, wearable: Wearable) -> None:
-        """Keep what the sessions must know after a restart, where it has changed."""
-        now = {name: session.memory for name, session in wearable.sessions.items()}
-        changed = [name for name, memory in now.items() if memory is not wearable.memories[name]]
+        changed = wearable.changed_memories()
         if changed:
-            wearable.memories = now
-            self._keep((), (), [Memory(wearable.source.device, name, now[name]) for name in changed])
+            self._keep((), (), changed)
 
     def _judge(self, wearable: Wearable, placed: Sequence[Reading]) -> None:
         self._keep(placed, ())

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from edge.bluetooth.link import LinkState
-from edge.readings import Channel, Quality, Reading, Source
+import structlog
+
+from edge.bluetooth.link import LinkState, Packet
+from edge.errors import DecodeError
+from edge.readings import Channel, Memory, Quality, Reading, Source
 from edge.settings import PersonSettings
 from edge.signals.rr_timeline import RrTimeline
-from edge.wearables import PROFILES
+from edge.wearables import BY_CHARACTERISTIC, PROFILES
+from edge.wearables.procedure import Procedure
 from edge.wearables.profile import NO_MEMORY, Session
 
 # What each profile must know of a wearable after a restart, by the profile's name, of each wearable by its address.
 Memories = Mapping[str, Mapping[str, Mapping[str, float]]]
 NO_MEMORIES: Final[Memories] = MappingProxyType({})
 
+_log = structlog.get_logger("wearable")
+
 
 @dataclass(slots=True)
 class Wearable:
     """What is known of one wearable right now; `last_reading` is on the wall clock, in seconds.
 
-    `sessions` are the conversations with it by the profile's name, `memories` what was last kept of each.
+    `sessions` are the conversations with it by the profile's name, `memories` what was last kept of each, and `learnt`
+    says that a packet has changed that.
     """
 
     source: Source
@@ -39,6 +46,41 @@ class Wearable:
     facts: dict[str, str] = field(default_factory=dict)
     values: dict[Channel, float] = field(default_factory=dict)
     malformed_packets: int = 0
+    learnt: bool = False
+
+    def hear(self, packet: Packet) -> tuple[Reading, ...]:
+        """Readings of a packet; a malformed one is counted, logged and left out."""
+        profile = BY_CHARACTERISTIC[packet.characteristic].name
+        session = self.sessions[profile]
+        try:
+            readings = session.readings(packet.characteristic, packet.payload, packet.received_at)
+            self.facts.update(session.facts(packet.characteristic, packet.payload))
+        except DecodeError as error:
+            self.malformed_packets += 1
+            log = _log.warning if self.malformed_packets == 1 else _log.debug
+            log("malformed packet", person=self.source.person, device=packet.address, error=str(error))
+            return ()
+        self.learnt = self.learnt or session.memory is not self.memories[profile]
+        return readings
+
+    def lost(self) -> tuple[Reading, ...]:
+        """Take that the link is gone; the Readings that the sessions have held back."""
+        return tuple(reading for session in self.sessions.values() for reading in session.lost())
+
+    def openings(self, now: float, present: Collection[str]) -> list[Procedure]:
+        """What the sessions want to do with a wearable that has just been connected and subscribed to."""
+        opened = (session.opening(now, present) for session in self.sessions.values())
+        return [procedure for procedure in opened if procedure is not None]
+
+    def changed_memories(self) -> list[Memory]:
+        """What the sessions must know after a restart, where it has changed since the last call."""
+        changed, self.learnt = [], False
+        for name, session in self.sessions.items():
+            memory = session.memory
+            if memory is not self.memories[name]:
+                self.memories[name] = memory
+                changed.append(Memory(self.source.device, name, memory))
+        return changed
 
     def remember(self, readings: Iterable[Reading]) -> None:
         """Take what Readings, in the order of time, tell of the wearable's present state."""
