@@ -226,6 +226,11 @@ def decode_session_run_time(payload: bytes) -> int:
     return hours
 
 
+def encode_session_run_time(hours: int, *, with_crc: bool = False) -> bytes:
+    """The octets for `hours`: decode_session_run_time(encode_session_run_time(h)) == h."""
+    return _protected(hours.to_bytes(2, "little"), with_crc=with_crc)
+
+
 class ContinuousGlucose(Profile):
     """Continuous Glucose Monitoring Service 1.0.1: Readings of glucose (mg/dL)."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -87,6 +87,7 @@ _OCTETS: Final = {
     Setting.FACTOR: 4,
 }
 _RESPONSE: Final = 0xF0
+_FEATURES: Final = 0x0F
 
 
 def ask_for_settings(measurement: int) -> bytes:
@@ -105,6 +106,42 @@ def start(measurement: int, settings: Mapping[Setting, int]) -> bytes:
 def stop(measurement: int) -> bytes:
     """What to write to stop a stream."""
     return bytes_of(OpCode.STOP, measurement)
+
+
+def decode_request(payload: bytes) -> tuple[OpCode, int, dict[Setting, tuple[int, ...]]]:
+    """What was written: op code, measurement type and settings; for wearables that are virtual.
+
+    Raises DecodeError for an op code that is not known, and for settings as decode_settings does.
+    """
+    fields = Fields(payload, "Polar measurement data control point")
+    op_code, measurement = fields.uint(1, "op code"), fields.uint(1, "measurement type")
+    if op_code not in set(OpCode):
+        raise fields.malformed(f"its op code {op_code} is not known")
+    return OpCode(op_code), measurement, decode_settings(fields.rest())
+
+
+def encode_response(response: Response) -> bytes:
+    """The octets that a wearable indicates: decode_response(encode_response(r)) == r."""
+    head = bytes_of(_RESPONSE, response.op_code, response.measurement, response.answer)
+    settings = b"".join(
+        bytes_of(setting, len(numbers)) + b"".join(number.to_bytes(_OCTETS[setting], "little") for number in numbers)
+        for setting, numbers in response.settings.items()
+    )
+    return head + (bytes_of(response.more) + settings if settings or response.more else b"")
+
+
+def encode_features(measurements: Iterable[int]) -> bytes:
+    """The octets that the control point has when it is read: a bit for each MeasurementType that can be started."""
+    return bytes_of(_FEATURES, sum(1 << measurement for measurement in measurements))
+
+
+def decode_features(payload: bytes) -> frozenset[int]:
+    """The measurement types that can be started. Raises DecodeError for anything else."""
+    fields = Fields(payload, "Polar measurement data features")
+    if fields.uint(1, "feature code") != _FEATURES:
+        raise fields.malformed("it tells of no features")
+    bits = int.from_bytes(fields.rest(), "little")
+    return frozenset(bit for bit in range(bits.bit_length()) if bits >> bit & 1)
 
 
 def decode_response(payload: bytes) -> Response:
