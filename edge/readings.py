@@ -234,7 +234,9 @@ class AlertState(StrEnum):
 class Alert:
     """One episode that a person must know of, in its present state.
 
-    `opened_at` is when the evidence was complete, `since` when the evidence began, `cleared_at` when it ended.
+    `opened_at` is when the evidence was complete, `since` when the evidence began, `cleared_at` when it ended. Where it
+    tells a Fault, `kind` is a FaultKind, `subject` says what is at fault (several with commas between), and `person` is
+    empty unless one person's monitoring suffers.
     """
 
     id: str
@@ -246,6 +248,44 @@ class Alert:
     opened_at: float
     cleared_at: float | None
     explanation: Explanation
+    subject: str = ""
+
+
+class FaultKind(StrEnum):
+    """What can be wrong with the watching itself; also the `kind` of its alert."""
+
+    NO_DATA = "no_data"
+    NEVER_SEEN = "never_seen"
+    BATTERY_LOW = "battery_low"
+    NOT_WORN = "not_worn"
+    FROZEN_VALUE = "frozen_value"
+    DEVICE_CLOCK = "device_clock"
+    CLOCK = "clock"
+    BLUETOOTH = "bluetooth"
+    MODEL = "model"
+    STORE = "store"
+    DISK_FULL = "disk_full"
+    CONTACT = "contact_not_told"
+    BROKER_REFUSES = "broker_refuses"
+    BROKER_UNREACHABLE = "broker_unreachable"
+    OUTBOX_STUCK = "outbox_stuck"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that keeps Hearthbeat from watching, or from telling.
+
+    `subject` is a wearable's address, a contact's id, or the name of a part of the house. `sentence` says what is wrong
+    and what to do about it, without any name or address: it may leave the house. `person` is whose monitoring suffers,
+    None where it is nobody's or everybody's.
+    """
+
+    kind: FaultKind
+    subject: str
+    since: float
+    sentence: str
+    person: str | None = None
+    severity: Severity = Severity.WARNING
 
 
 class Priority(StrEnum):

@@ -9,7 +9,9 @@ from edge.readings import Alert, AlertState, Severity
 from edge.store.assessments import read_explanation, write_explanation
 from edge.store.connection import Connection
 
-_COLUMNS: Final = "SELECT id, person, kind, severity, state, since, opened_at, cleared_at, explanation FROM alerts "
+_COLUMNS: Final = (
+    "SELECT id, person, kind, severity, state, since, opened_at, cleared_at, explanation, subject FROM alerts "
+)
 
 
 class Alerts:
@@ -21,9 +23,10 @@ class Alerts:
     def upsert(self, alerts: Sequence[Alert]) -> None:
         """Store the state of `alerts`, inside the caller's transaction; a cleared episode stays cleared."""
         self._connection.execute_many(
-            "INSERT INTO alerts (id, person, kind, severity, state, since, opened_at, cleared_at, explanation) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, "
-            "state = excluded.state, cleared_at = excluded.cleared_at, explanation = excluded.explanation "
+            "INSERT INTO alerts "
+            "(id, person, kind, severity, state, since, opened_at, cleared_at, explanation, subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, "
+            "state = excluded.state, cleared_at = excluded.cleared_at, explanation = excluded.explanation, "
+            "subject = excluded.subject "
             "WHERE state = 'raised'",
             (
                 (
@@ -36,6 +39,7 @@ class Alerts:
                     alert.opened_at,
                     alert.cleared_at,
                     write_explanation(alert.explanation),
+                    alert.subject,
                 )
                 for alert in alerts
             ),
@@ -62,7 +66,7 @@ class Alerts:
 
 
 def _alert(row: tuple[Any, ...]) -> Alert:
-    identifier, person, kind, severity, state, since, opened_at, cleared_at, explanation = row
+    identifier, person, kind, severity, state, since, opened_at, cleared_at, explanation, subject = row
     return Alert(
         identifier,
         person,
@@ -73,4 +77,5 @@ def _alert(row: tuple[Any, ...]) -> Alert:
         opened_at,
         cleared_at,
         read_explanation(explanation),
+        subject,
     )

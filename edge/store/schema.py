@@ -93,6 +93,12 @@ def memories(database: Database) -> None:
     )
 
 
+@MIGRATIONS()
+def fault_alerts(database: Database) -> None:
+    """What a fault's alert is about: addresses, contacts or parts of the house; empty for a person's risk."""
+    database.conn.execute("ALTER TABLE alerts ADD COLUMN subject TEXT NOT NULL DEFAULT ''")
+
+
 def migrate(connection: Connection, migrations: Migrations = MIGRATIONS) -> None:
     """Bring the tables up to date, all or nothing.
 

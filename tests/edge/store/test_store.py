@@ -20,7 +20,7 @@ import pytest
 from sqlite_utils import Database, Migrations
 
 from edge.errors import StoreError
-from edge.readings import AlertState, Channel, Explanation, Priority, Risk
+from edge.readings import AlertState, Channel, Explanation, FaultKind, Priority, Risk, Severity
 from edge.store.connection import Connection
 from edge.store.schema import MIGRATIONS, migrate
 from edge.store.store import Batch, Store
@@ -63,6 +63,16 @@ def test_pain_15_an_open_alert_and_its_all_clear_survive_a_restart(path: Path) -
     with Store(path) as store:
         assert store.alerts.open_alerts() == [alert(2)]
         assert store.alerts.alerts(10) == [alert(2), alert(1, AlertState.CLEARED)]
+
+
+def test_a_faults_alert_keeps_what_it_is_about_and_what_is_left_of_it(path: Path) -> None:
+    fault = replace(alert(1, person=""), kind=FaultKind.NO_DATA, subject="AA,BB")
+    with Store(path) as store:
+        store.commit(Batch(alerts=[fault]))
+    with Store(path) as store:
+        assert store.alerts.open_alerts() == [fault]
+        store.commit(Batch(alerts=[replace(fault, subject="BB", severity=Severity.CRITICAL)]))
+        assert store.alerts.open_alerts() == [replace(fault, subject="BB", severity=Severity.CRITICAL)]
 
 
 def test_pain_14_a_cleared_alert_is_not_raised_again_by_a_repeat(store: Store) -> None:
