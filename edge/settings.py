@@ -15,6 +15,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from edge.errors import SettingsError
+from edge.readings import Channel
 
 DEFAULT_SETTINGS_FILE: Final = Path("/etc/hearthbeat/hearthbeat.toml")
 
@@ -69,8 +70,29 @@ class PersonSettings(_Table):
 
     id: Identifier = Field(title="the person's name in topics and logs; the only name that leaves the house")
     name: str = Field(default="", title="what the family calls the person; stays at home")
-    contacts: list[Identifier] = Field(min_length=1, title="who is told, by contact id")
-    wearables: list[WearableSettings] = Field(min_length=1, title="what the person wears")
+    contacts: list[Identifier] = Field(min_length=1, title="who is told, by contact id; the first is the person's own")
+    wearables: list[WearableSettings] = Field(default=[], title="what the person wears, the best first")
+    sources: dict[Channel, list[Address]] = Field(
+        default={}, title="channels for which the wearables have another order, with the addresses in that order"
+    )
+
+    @model_validator(mode="after")
+    def _sources_are_worn(self) -> Self:
+        worn = [wearable.address for wearable in self.wearables]
+        for channel, addresses in self.sources.items():
+            for address in addresses:
+                if address not in worn:
+                    message = f"sources.{channel.value} names {address}, which is not among the person's wearables"
+                    raise ValueError(message)
+        return self
+
+
+class SharedSettings(_Table):
+    """One device that several people use, such as a cuff, a thermometer or a scale."""
+
+    address: Address = Field(title="Bluetooth address; `hearthbeat devices scan` shows it")
+    name: str = Field(default="", title="what the family calls it")
+    people: list[Identifier] = Field(default=[], title="who uses it, by person id; without it, everybody")
 
 
 class ContactSettings(_Table):
@@ -126,6 +148,7 @@ class Settings(_Table):
 
     home: HomeSettings = Field(default=HomeSettings(), title="the household")
     people: list[PersonSettings] = Field(min_length=1, title="who lives here")
+    shared: list[SharedSettings] = Field(default=[], title="devices that several people use")
     contacts: list[ContactSettings] = Field(min_length=1, title="who can be told")
     broker: BrokerSettings | None = Field(
         default=None, title="where summaries go; without it nothing leaves the house but notifications"
@@ -138,6 +161,7 @@ class Settings(_Table):
         contacts = [contact.id for contact in self.contacts]
         people = [person.id for person in self.people]
         addresses = [wearable.address for person in self.people for wearable in person.wearables]
+        addresses += [device.address for device in self.shared]
         for what, names in (("contact", contacts), ("person", people), ("wearable address", addresses)):
             for name in names:
                 if names.count(name) > 1:
@@ -148,6 +172,11 @@ class Settings(_Table):
                 if contact not in contacts:
                     message = f"person {person.id} names contact {contact}, which is not among [[contacts]]"
                     raise ValueError(message)
+        for device in self.shared:
+            for user in device.people:
+                if user not in people:
+                    message = f"shared device {device.address} names person {user}, who is not among [[people]]"
+                    raise ValueError(message)
         return self
 
 
@@ -156,14 +185,26 @@ def load_settings(path: Path) -> Settings:
 
     Raises SettingsError, in one line, for a file that is not there or no TOML, an unknown field, a bad value.
     """
+    return check_settings(read_settings(path), path)
+
+
+def read_settings(path: Path) -> str:
+    """The text of a settings file; raises SettingsError."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        settings = Settings.model_validate(tables)
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise SettingsError(
             error.strerror or str(error), where=str(path), mend="give a readable settings file with --config"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"not valid TOML: {error}", where=str(path), mend="mend that line") from error
+
+
+def check_settings(text: str, path: Path) -> Settings:
+    """The settings that `text` says, which is or is to be in the file `path`. Raises as `load_settings`."""
+    try:
+        settings = Settings.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"not valid TOML: {error}", where=str(path), mend="mend that line") from error
     except ValidationError as error:
         raise _settings_error(path, error) from error
