@@ -24,7 +24,9 @@ class Alerts:
         """Store the state of `alerts`, inside the caller's transaction; a cleared episode stays cleared."""
         self._connection.execute_many(
             "INSERT INTO alerts "
-            "(id, person, kind, severity, state, since, opened_at, cleared_at, explanation, subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, "
+            "(id, person, kind, severity, state, since, opened_at, cleared_at, explanation, subject) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, "
             "state = excluded.state, cleared_at = excluded.cleared_at, explanation = excluded.explanation, "
             "subject = excluded.subject "
             "WHERE state = 'raised'",
