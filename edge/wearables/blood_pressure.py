@@ -143,5 +143,10 @@ class BloodPressureCuff(Profile):
             check_is_now(measurement.measured_at, where, received_at)
         return tuple(found)
 
+    def user(self, characteristic: str, payload: bytes, /) -> int | None:
+        """See Profile."""
+        user = decode(payload, _NAMES[characteristic]).user
+        return None if user == UNKNOWN_USER else user
+
 
 PROFILE: Final = BloodPressureCuff()

@@ -7,7 +7,7 @@ from typing import ClassVar, Final, NamedTuple
 from edge.readings import Channel, Quality, Reading, Source
 from edge.wearables.fields import DateTime, Fields, check_is_now, sample
 from edge.wearables.profile import Profile, assigned_uuid
-from edge.wearables.weight_scale import kilograms
+from edge.wearables.weight_scale import UNKNOWN_USER, kilograms
 
 SERVICE: Final = assigned_uuid(0x181B)
 MEASUREMENT: Final = assigned_uuid(0x2A9C)
@@ -125,6 +125,11 @@ class BodyCompositionScale(Profile):
         if found:
             check_is_now(measurement.measured_at, _NAME, received_at)
         return found
+
+    def user(self, _characteristic: str, payload: bytes, /) -> int | None:
+        """See Profile."""
+        user = decode(payload).user
+        return None if user == UNKNOWN_USER else user
 
 
 PROFILE: Final = BodyCompositionScale()

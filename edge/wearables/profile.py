@@ -89,6 +89,13 @@ class Profile(Protocol):
         """What a packet tells of the wearable itself, such as its maker, by name; nothing for most profiles."""
         return {}
 
+    def user(self, _characteristic: str, _payload: bytes, /) -> int | None:
+        """The number under which a device that several people use knows the one whom a packet is about.
+
+        None where it knows nobody, or does not tell. Raises DecodeError as `readings`.
+        """
+        return None
+
 
 class StatelessSession(Session):
     """The session of a profile for which every packet tells all."""

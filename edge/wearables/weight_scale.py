@@ -107,5 +107,10 @@ class WeightScale(Profile):
             check_is_now(measurement.measured_at, _NAME, received_at)
         return found
 
+    def user(self, _characteristic: str, payload: bytes, /) -> int | None:
+        """See Profile."""
+        user = decode(payload).user
+        return None if user == UNKNOWN_USER else user
+
 
 PROFILE: Final = WeightScale()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 from hypothesis import given
@@ -15,6 +15,7 @@ from edge.wearables.blood_pressure import BloodPressure
 from edge.wearables.body_composition import BodyComposition
 from edge.wearables.fields import CLOCK_TOLERANCE_S, DateTime
 from edge.wearables.ieee11073 import Special
+from edge.wearables.profile import Profile
 from edge.wearables.thermometer import Site, TemperatureMeasurement
 from edge.wearables.weight_scale import WeightMeasurement
 from tests.edge.wearables.strategies import (
@@ -194,3 +195,29 @@ def test_stamp_without_a_day_says_nothing() -> None:
 def test_time_in_no_calendar_is_refused(stamp: str) -> None:
     with pytest.raises(DecodeError, match="time stamp"):
         thermometer.decode(bytes.fromhex("026e0100ff" + stamp))
+
+
+@pytest.mark.parametrize(
+    ("profile", "characteristic", "packet"),
+    [
+        (blood_pressure.PROFILE, blood_pressure.MEASUREMENT, lambda user: blood_pressure.encode(_cuff_of(user))),
+        (weight_scale.PROFILE, weight_scale.MEASUREMENT, lambda user: weight_scale.encode(_scale_of(user))),
+        (body_composition.PROFILE, body_composition.MEASUREMENT, lambda user: body_composition.encode(_fat_of(user))),
+    ],
+)
+def test_a_shared_device_tells_whom_it_takes_the_measurement_for(
+    profile: Profile, characteristic: str, packet: Callable[[int | None], bytes]
+) -> None:
+    assert [profile.user(characteristic, packet(user)) for user in (None, 0, 2, 0xFF)] == [None, 0, 2, None]
+
+
+def _cuff_of(user: int | None) -> BloodPressure:
+    return BloodPressure(128, 82, 97, user=user)
+
+
+def _scale_of(user: int | None) -> WeightMeasurement:
+    return WeightMeasurement(14000, user=user)
+
+
+def _fat_of(user: int | None) -> BodyComposition:
+    return BodyComposition(250, user=user)
