@@ -97,6 +97,10 @@ CHANNELS: Final[Mapping[Channel, ChannelFacts]] = MappingProxyType(
 )
 
 
+# The channels that are sampled many times a second, in even steps: they fill disks, and never leave the house.
+RAW_CHANNELS: Final = frozenset({Channel.ACCELERATION, Channel.ECG, Channel.PPG})
+
+
 class Quality(IntFlag):
     """What is known against the samples of a Reading."""
 
@@ -105,6 +109,12 @@ class Quality(IntFlag):
     CONTACT_UNKNOWN = 2  # the wearable cannot tell whether it is worn
     OUT_OF_RANGE = 4  # the value lies outside its channel's physical range
     GAP_BEFORE = 8  # samples are missing between these and those before
+    UNRELIABLE = 16  # the wearable itself does not vouch for the value
+    TIME_UNSURE = 32  # when it was measured is not known well: the wearable's clock is, or may be, wrong
+
+
+# Samples from which nothing about a person can be concluded.
+UNSOUND: Final = Quality.NO_CONTACT | Quality.OUT_OF_RANGE | Quality.UNRELIABLE
 
 
 @dataclass(frozen=True, slots=True)

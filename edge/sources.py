@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from edge.readings import Channel, Quality
+from edge.readings import UNSOUND, Channel, Quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ USUAL: Final = Patience(silence_s=30.0, steady_s=30.0)
 SLOW: Final[Mapping[Channel, Patience]] = MappingProxyType({Channel.GLUCOSE: Patience(900.0, 240.0)})
 
 # Says of a sample that it is no sign that its wearable measures somebody.
-_NO_SIGN: Final = Quality.NO_CONTACT | Quality.OUT_OF_RANGE
+_NO_SIGN: Final = UNSOUND
 
 
 @dataclass(slots=True)

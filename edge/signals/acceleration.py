@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.readings import CHANNELS, Channel, Quality, Reading, Source
+from edge.readings import CHANNELS, UNSOUND, Channel, Quality, Reading, Source
 
 # Steps a second of what the models see. Our choice: people move below 20 Hz (Bouten et al., IEEE Trans Biomed Eng 44
 # (1997) 136), and the slowest wearables sample no faster, so that more would be made up for them.
@@ -27,7 +27,7 @@ READING_S: Final = 1.0
 OVERSHOOT: Final = 1.25
 # Times since 1970 are rounded by less than this: so close to an edge, a sample is on it.
 ROUNDING_S: Final = 1e-6
-BAD: Final = Quality.NO_CONTACT | Quality.OUT_OF_RANGE
+BAD: Final = UNSOUND
 
 
 def readings_of(source: Source, times: NDArray[np.float64], mg: NDArray[np.float64]) -> Iterator[Reading]:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.readings import CHANNELS, Channel, Quality, Reading, Risk, Source, Window
+from edge.readings import CHANNELS, UNSOUND, Channel, Quality, Reading, Risk, Source, Window
 
 # The pace of most sensors (Dexcom G6, Medtronic Guardian 4) and of a Window's samples, whatever the sensor's own.
 PACE_S: Final = 300.0
@@ -25,7 +25,7 @@ JUMP_MG_DL_PER_MIN: Final = 8.0
 EARLY_S: Final = 45.0
 # Stamps that come back from a store may be rounded.
 SAME_READING_S: Final = 0.1
-BAD: Final = Quality.NO_CONTACT | Quality.OUT_OF_RANGE
+BAD: Final = UNSOUND
 
 
 def readings_of(

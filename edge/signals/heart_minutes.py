@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.readings import Quality, Reading, Risk, Window
+from edge.readings import UNSOUND, Quality, Reading, Risk, Window
 from edge.signals.artefacts import mark_artefacts
 
 # The heart rate's own swings that are looked at take 10 s and longer; a step of 2 s holds at least one beat from 30 bpm
@@ -27,7 +27,7 @@ LONGEST_SILENCE_S: Final = 600.0
 SET_BACK_S: Final = 10.0
 # Our choice: stamps that come back from a store may be rounded, and no two beats are closer than 200 ms.
 SAME_BEAT_S: Final = 0.1
-BAD: Final = Quality.NO_CONTACT | Quality.OUT_OF_RANGE
+BAD: Final = UNSOUND
 
 
 class HeartMinutes:

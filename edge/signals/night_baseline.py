@@ -20,10 +20,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.readings import Quality
+from edge.readings import UNSOUND
 from edge.signals.artefacts import mark_artefacts
 
-_BAD: Final = int(Quality.NO_CONTACT | Quality.OUT_OF_RANGE)
+_BAD: Final = int(UNSOUND)
 _MINUTE_S: Final = 60
 # A minute's rate from RR intervals needs half a minute of good ones. Our choice.
 LEAST_RR_S: Final = 30.0

@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.readings import Channel, Quality
+from edge.readings import UNSOUND, Channel
 
 _MINUTE_S: Final = 60.0
-_BAD: Final = int(Quality.NO_CONTACT | Quality.OUT_OF_RANGE)
+_BAD: Final = int(UNSOUND)
 # Samples a minute of a channel that comes at a steady pace: heart rate is typically notified once a second (Heart Rate
 # Service 1.0, 3.1). A battery level comes when it changes, so that nothing can be missing from a minute.
 _PER_MINUTE: Final[Mapping[Channel, float]] = MappingProxyType({Channel.HEART_RATE: 60.0})

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from edge.readings import Quality, Reading, Risk, Window
+from edge.readings import UNSOUND, Quality, Reading, Risk, Window
 from edge.signals.artefacts import mark_artefacts
 
 # Our choice: no Window spans more than this without a beat. It is longer than the loss of a few packets and than a
@@ -14,7 +14,7 @@ from edge.signals.artefacts import mark_artefacts
 MAXIMUM_GAP_S: Final = 10.0
 # Our choice: stamps that come back from a store may be rounded, and no two beats are closer than 200 ms.
 SAME_BEAT_S: Final = 0.1
-BAD: Final = Quality.NO_CONTACT | Quality.OUT_OF_RANGE
+BAD: Final = UNSOUND
 
 
 class RrWindows:
