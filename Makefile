@@ -7,13 +7,14 @@ BIN := $(VENV)/bin
 # Wheels only: nothing here needs a compiler, and a package without a wheel should say so at once.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --only-binary :all:
 
-.PHONY: help demo test lint bench install clean
+.PHONY: help demo test lint bench arm-test install clean
 
 help:
 	@echo "make demo     a simulated strap, an alert, a phone and a broker on this machine"
 	@echo "make test     lint, types, import rules and every test"
 	@echo "make lint     lint, types and import rules only"
 	@echo "make bench    the benchmarks, as ratios"
+	@echo "make arm-test the package and every model under emulation of a 64-bit ARM, with the same answers as here"
 	@echo "make install  the daemon as a systemd service (as root)"
 	@echo "make clean    remove what these made"
 
@@ -33,6 +34,10 @@ lint: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev
 	@tests/debian-packages
 	$(BIN)/pytest tests/benchmarks --benchmark-only --capture=no --timeout=600
+
+arm-test: $(VENV)/installed-dev
+	@tests/debian-packages arm
+	$(BIN)/pytest tests/arm --capture=no
 
 install:
 	PYTHON="$(PYTHON)" systemd/install
