@@ -36,8 +36,8 @@ class FaultRule:
 
     It is told once it was wrong for `raise_after_s` without a good look between, over once it was well for
     `clear_after_s`, and the same is told no sooner than `rest_s` after it was told. What `waits_for_day` is not told at
-    night, nor its end, unless it is critical; what is `known_at_start` does not wait until START_S have passed. `tells_end` says
-    whether anybody cares to hear that it is over.
+    night, nor its end, unless it is critical; what is `known_at_start` does not wait until START_S have passed.
+    `tells_end` says whether anybody cares to hear that it is over.
     """
 
     raise_after_s: float
@@ -118,7 +118,7 @@ class FaultEpisodes:
     def look(
         self, now: float, elapsed_s: float, wrong: Sequence[Fault], well: Collection[Key], *, is_night: bool = False
     ) -> list[Transition]:
-        """What a look changes; `now` is in s since 1970, `elapsed_s` since the look before by a clock that never steps."""
+        """What a look changes; `now` is in s since 1970, `elapsed_s` since the look before (by a monotonic clock)."""
         self._looked_s += elapsed_s
         for fault in wrong:
             standing = self._standings.setdefault((fault.kind, fault.subject), _Standing())

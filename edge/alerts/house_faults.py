@@ -1,0 +1,205 @@
+"""What is wrong with the house: its radio, clock, models, store, disk, contacts and broker; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from edge.alerts.faults import START_S, Key
+from edge.alerts.limits import spoken
+from edge.alerts.wearable_faults import Findings
+from edge.readings import Fault, FaultKind, Severity
+
+# The parts that are a fault's subject.
+BLUETOOTH: Final = "bluetooth"
+CLOCK: Final = "clock"
+DISK: Final = "disk"
+BROKER: Final = "broker"
+OUTBOX: Final = "outbox"
+
+# Our choice: NTP slews smaller errors than this away, and nothing that is told changes by a minute.
+STEP_LIMIT_S: Final = 60.0
+# How long a step of the clock is told of, and how long a clock may run without its servers: a quartz drifts by some
+# 20 ppm, 2 s a day, so that a day without them is harmless, but a machine without a battery for its clock may have
+# started with any time at all. Our choice.
+STEP_TOLD_S: Final = 3600.0
+UNSYNCHRONISED_S: Final = 6 * 3600.0
+# What the store needs for a day, its backup and a vacuum, which each take the file's size again. Our choice.
+LEAST_FREE_BYTES: Final = 200 * 1024 * 1024
+# Our choice: a backlog of a week drains in minutes, so that an hour without any message taken is a broker that hangs.
+STUCK_S: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSight:
+    """The way to the broker: `taken` counts the messages it took, `waiting` those that wait."""
+
+    connected: bool
+    error: str | None
+    refuses: bool
+    taken: int
+    waiting: int | None
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HouseSight:
+    """The house as a look finds it; texts say what is wrong, None that nothing is, and what is not there is not known.
+
+    `models` and `stores` hold each model and each work on the store that was tried, `contacts` each that was told.
+    """
+
+    wall: float
+    monotonic: float
+    radio: str | None = None
+    radio_is_known: bool = True
+    synchronised: bool | None = None
+    models: Mapping[str, str | None] = MappingProxyType({})
+    critical_models: frozenset[str] = frozenset()
+    stores: Mapping[str, str | None] = MappingProxyType({})
+    free_bytes: int | None = None
+    contacts: Mapping[str, str | None] = MappingProxyType({})
+    broker: BrokerSight | None = None
+    radio_is_critical: bool = False
+
+
+@dataclass(slots=True)
+class HouseFaults:
+    """Looks at the house again and again, with what must be known of the looks before."""
+
+    _since: dict[Key, float] = field(default_factory=dict)
+    _began: float | None = None
+    _ahead: float | None = None
+    _step: tuple[float, float, float] | None = None
+    _synchronised_at: float | None = None
+    _taken_at: tuple[int, float] | None = None
+
+    def look(self, sight: HouseSight) -> Findings:
+        """What is wrong now, and what is well."""
+        found = Findings()
+        self._look_at_radio(sight, found)
+        self._look_at_clock(sight, found)
+        self._look_at_parts(sight, found)
+        self._look_at_disk(sight, found)
+        if sight.broker is not None:
+            self._look_at_broker(sight.broker, sight, found)
+        wrong = {(fault.kind, fault.subject) for fault in found.wrong}
+        self._since = {key: since for key, since in self._since.items() if key in wrong}
+        return found
+
+    def _note(
+        self,
+        found: Findings,
+        sight: HouseSight,
+        key: Key,
+        sentence: str | None,
+        severity: Severity = Severity.WARNING,
+        since: float | None = None,
+    ) -> None:
+        """Take down one part: wrong where there is a sentence, else well."""
+        if sentence is None:
+            found.well.append(key)
+            return
+        began = self._since.setdefault(key, sight.wall if since is None else since)
+        found.wrong.append(Fault(*key, began, sentence, None, severity))
+
+    def _look_at_radio(self, sight: HouseSight, found: Findings) -> None:
+        if not sight.radio_is_known:
+            return
+        severity = Severity.CRITICAL if sight.radio_is_critical else Severity.WARNING
+        sentence = None
+        if sight.radio is not None:
+            sentence = (
+                f"No wearable can be heard, for Bluetooth does not work here ({_stripped(sight.radio)}). Check that "
+                "the adapter is plugged in and on, then restart the machine."
+            )
+        self._note(found, sight, (FaultKind.BLUETOOTH, BLUETOOTH), sentence, severity)
+
+    def _look_at_clock(self, sight: HouseSight, found: Findings) -> None:
+        ahead = sight.wall - sight.monotonic
+        self._began = sight.monotonic if self._began is None else self._began
+        # A machine without a battery for its clock starts in the past, and is set soon after: that is how it should be.
+        started = sight.monotonic - self._began >= START_S
+        if started and self._ahead is not None and abs(ahead - self._ahead) > STEP_LIMIT_S:
+            self._step = (ahead - self._ahead, sight.wall, sight.monotonic)
+        self._ahead = ahead
+        if sight.synchronised is not False or self._synchronised_at is None:
+            self._synchronised_at = sight.monotonic
+        sentence, since = None, None
+        if sight.monotonic - self._synchronised_at >= UNSYNCHRONISED_S:
+            sentence = (
+                "This machine's clock has not been set by the network for hours, so that times may be wrong. Check the "
+                "network, and `timedatectl`."
+            )
+            since = sight.wall - (sight.monotonic - self._synchronised_at)
+        elif self._step is not None and sight.monotonic - self._step[2] < STEP_TOLD_S:
+            step, since, _ = self._step
+            way = "forward" if step > 0.0 else "back"
+            sentence = (
+                f"This machine's clock was set {way} by {spoken(abs(step))}. What was stored shortly before has a "
+                "wrong time; nothing need be done unless this comes again."
+            )
+        self._note(found, sight, (FaultKind.CLOCK, CLOCK), sentence, Severity.INFO, since)
+
+    def _look_at_parts(self, sight: HouseSight, found: Findings) -> None:
+        for name, why in sight.models.items():
+            sentence = None if why is None else f"This risk is not watched: {_stripped(why)}."
+            severity = Severity.CRITICAL if name in sight.critical_models else Severity.WARNING
+            self._note(found, sight, (FaultKind.MODEL, name), sentence, severity)
+        for name, why in sight.stores.items():
+            sentence = None
+            if why is not None:
+                sentence = f"It could not be done: {_stripped(why)}. What comes meanwhile may be lost at a power cut."
+            self._note(found, sight, (FaultKind.STORE, name), sentence)
+        for name, why in sight.contacts.items():
+            sentence = None
+            if why is not None:
+                sentence = f"Nothing reaches this contact: {_stripped(why)}. Check the network, and the contact's URL."
+            self._note(found, sight, (FaultKind.CONTACT, name), sentence)
+
+    def _look_at_disk(self, sight: HouseSight, found: Findings) -> None:
+        free, key = sight.free_bytes, (FaultKind.DISK_FULL, DISK)
+        if free is None:
+            return
+        if free < LEAST_FREE_BYTES:
+            left = f"{free / 1024 / 1024:.0f} MB"
+            sentence = f"Only {left} of the disk are free. Make room before nothing can be stored any more."
+            self._note(found, sight, key, sentence)
+        elif free > 1.25 * LEAST_FREE_BYTES:
+            self._note(found, sight, key, None)
+
+    def _look_at_broker(self, broker: BrokerSight, sight: HouseSight, found: Findings) -> None:
+        why = None if broker.connected else _stripped(broker.error or "there is no connection")
+        refused = f"The broker refuses us: {why}." if broker.refuses and why is not None else None
+        if refused is None and broker.refused:
+            refused = (
+                f"The broker refused {broker.refused} messages for good. Look into its log, and at its permissions."
+            )
+        self._note(found, sight, (FaultKind.BROKER_REFUSES, BROKER), refused)
+        away = None
+        if why is not None and not broker.refuses:
+            away = f"Summaries wait here, since the broker cannot be reached: {why}."
+        self._note(found, sight, (FaultKind.BROKER_UNREACHABLE, BROKER), away, Severity.INFO)
+        self._look_at_outbox(broker, sight, found)
+
+    def _look_at_outbox(self, broker: BrokerSight, sight: HouseSight, found: Findings) -> None:
+        if broker.waiting is None:
+            return
+        moved = self._taken_at is None or broker.taken != self._taken_at[0]
+        if moved or not broker.waiting or not broker.connected:
+            self._taken_at = (broker.taken, sight.monotonic)
+        assert self._taken_at is not None  # noqa: S101 -- set where it was None
+        sentence = None
+        if sight.monotonic - self._taken_at[1] >= STUCK_S:
+            sentence = (
+                f"The broker is connected but takes nothing; {broker.waiting} messages wait here. Look into its log, "
+                "or restart it."
+            )
+        self._note(found, sight, (FaultKind.OUTBOX_STUCK, OUTBOX), sentence, Severity.INFO)
+
+
+def _stripped(why: str) -> str:
+    """A reason without the full stop that a sentence will bring."""
+    return why.strip().rstrip(".;,")

@@ -1,0 +1,355 @@
+"""What is wrong with the wearables: silent, empty, not worn, frozen, never seen, or wrong about the time; pure.
+
+Silence has two measures. A wearable that is in reach and says nothing is broken, and that is told soon; one that is out
+of reach has most likely gone out with whoever wears it, or lies in a drawer for the night, and is told when no day out
+lasts that long. A battery that was low explains either. Durations are counted from look to look by the monotonic clock,
+so that a clock that is set, or a machine that slept, makes nobody silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from edge.alerts.faults import Key
+from edge.alerts.limits import Limits, spoken
+from edge.readings import Channel, Fault, FaultKind, Severity
+
+_MINUTE: Final = 60.0
+
+# A device that sends one of these is used now and then: the heart rate beside it does not come by itself either.
+_SPOT: Final = frozenset(
+    {Channel.SPO2, Channel.SYSTOLIC, Channel.WEIGHT, Channel.BODY_FAT, Channel.TEMPERATURE, Channel.BLOOD_GLUCOSE}
+)
+# What a wearable has not sent for this much longer than its other channels is no longer asked of it. Our choice.
+_OUTGROWN_S: Final = 7 * 86_400.0
+# Data no older than this share of their limit show that a silence is over: a glucose sensor sends every 5 minutes.
+_FRESH_SHARE: Final = 0.2
+# A link that was connected or connecting within this time is in reach. Our choice: a link that is silent reconnects
+# every half minute, and backs off for a minute at most.
+_REACH_S: Final = 10 * _MINUTE
+# Out of reach with a battery that was low is more likely empty than out: this share of the limit. Our choice.
+_EMPTY_SHARE: Final = 1.0 / 3.0
+# After the radio was away, wearables need this long to be back. Our choice; see also START_S.
+_RETURN_S: Final = 5 * _MINUTE
+# Wearables that fell silent within this time did so together, and are told together.
+_TOGETHER_S: Final = 5 * _MINUTE
+# A battery is well again this far above its limit, in percent: levels wander by a few as a battery warms or rests.
+BATTERY_MARGIN: Final = 10.0
+# Looks further apart than this were held up by the machine itself, and count as one of this length, in seconds.
+LONGEST_LOOK_S: Final = 90.0
+# A device's clock that is this far from ours puts what it stores into a wrong hour. Our choice.
+CLOCK_LIMIT_S: Final = 5 * _MINUTE
+
+
+_MISSED: Final = MappingProxyType(
+    {
+        Channel.ACCELERATION: "a fall would go unseen",
+        Channel.GLUCOSE: "low glucose would go unseen",
+        Channel.RR_INTERVAL: "an irregular heartbeat would go unseen",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WearableSight:
+    """One wearable as a look finds it.
+
+    `heard` holds when each channel last brought anything, in s since 1970, as `values` its newest value; `worn` and
+    `battery_percent` are None where nobody knows. `clock_ahead_s` is how far the wearable's own clock is ahead of ours,
+    None where it has none or has not told.
+    """
+
+    address: str
+    person: str
+    in_reach: bool
+    worn: bool | None
+    battery_percent: float | None
+    heard: Mapping[Channel, float]
+    values: Mapping[Channel, float]
+    clock_ahead_s: float | None = None
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a look found wrong, and what it found well."""
+
+    wrong: list[Fault] = field(default_factory=list)
+    well: list[Key] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Past:
+    """What earlier looks saw of one wearable; ages in seconds of looking."""
+
+    heard: dict[Channel, float]
+    ages: dict[Channel, float]
+    values: dict[Channel, float] = field(default_factory=dict)
+    same_s: dict[Channel, float] = field(default_factory=dict)
+    unreached_s: float = float("inf")
+    unworn_s: float = 0.0
+    unworn_since: float | None = None
+    sought_s: float = 0.0
+    low_since: float | None = None
+    battery_then: float | None = None
+
+    def expected(self, limits: Limits) -> list[Channel]:
+        """The channels that it is to send by itself; a device that is used now and then has none without a limit."""
+        limited = {c for bounds in (limits.no_data_s, limits.away_s) for c, bound in bounds.items() if bound > 0.0}
+        spot = any(channel in self.ages and channel not in limited for channel in _SPOT)
+        newest = min(self.ages.values(), default=0.0)
+        return [
+            channel
+            for channel, age in self.ages.items()
+            if channel in limited and age - newest < _OUTGROWN_S and not (spot and channel is Channel.HEART_RATE)
+        ]
+
+
+class WearableFaults:
+    """Looks at all wearables of a home, again and again, with what must be known of the looks before."""
+
+    def __init__(self) -> None:
+        self._past: dict[str, _Past] = {}
+        self._radio_well_s = float("inf")
+
+    def look(
+        self,
+        now: float,
+        elapsed_s: float,
+        sights: Sequence[WearableSight],
+        limits: Mapping[str, Limits],
+        *,
+        radio_works: bool,
+        is_night: bool,
+        critical: Mapping[str, Collection[Channel]] = MappingProxyType({}),
+    ) -> Findings:
+        """What is wrong now, and what is well.
+
+        `limits` are by person; `critical` names the channels of each person that a critical risk is watched by.
+        """
+        elapsed_s = min(elapsed_s, LONGEST_LOOK_S)
+        self._radio_well_s = self._radio_well_s + elapsed_s if radio_works else 0.0
+        found = Findings()
+        for sight in sights:
+            advanced = self._advance(sight, now, elapsed_s, radio_works=radio_works)
+            past, limit = self._past[sight.address], limits[sight.person]
+            _look_at_battery(sight, past, limit, now, found)
+            _look_at_contact(sight, past, limit, now, found, elapsed_s if advanced and not is_night else 0.0)
+            _look_for_frozen(sight, past, limit, now, found, elapsed_s if advanced else 0.0)
+            _look_at_clock(sight, now, found)
+            if self._radio_well_s >= _RETURN_S:
+                _look_for_never_seen(sight, past, limit, now, found)
+        if self._radio_well_s >= _RETURN_S:
+            self._look_for_silence(now, sights, limits, critical, found)
+        self._look_for_data(sights, limits, found)
+        return found
+
+    def _advance(self, sight: WearableSight, now: float, elapsed_s: float, *, radio_works: bool) -> bool:
+        """Take in what a look sees; whether anything has come since the look before."""
+        past = self._past.get(sight.address)
+        if past is None:
+            heard = dict(sight.heard)
+            past = _Past(heard, {channel: max(0.0, now - at) for channel, at in heard.items()})
+            past.battery_then = sight.battery_percent
+            self._past[sight.address] = past
+        counted = elapsed_s if radio_works else 0.0
+        past.unreached_s = 0.0 if sight.in_reach else past.unreached_s + counted
+        past.sought_s += counted
+        new = [channel for channel, at in sight.heard.items() if at != past.heard.get(channel)]
+        for channel in past.ages:
+            past.ages[channel] += counted
+        past.ages.update((channel, 0.0) for channel in new)
+        past.heard.update(sight.heard)
+        if new:
+            past.unreached_s, past.battery_then = 0.0, sight.battery_percent
+        return bool(new)
+
+    def _look_for_silence(
+        self,
+        now: float,
+        sights: Sequence[WearableSight],
+        limits: Mapping[str, Limits],
+        critical: Mapping[str, Collection[Channel]],
+        found: Findings,
+    ) -> None:
+        silences = [
+            silence for sight in sights if (silence := self._silence(sight, limits[sight.person], now)) is not None
+        ]
+        due = [silence for silence in silences if silence.share >= 1.0]
+        for silence in silences:
+            together = any(abs(silence.since - other.since) <= _TOGETHER_S for other in due)
+            if silence.share >= 1.0 or (silence.share >= 0.5 and together):
+                blind = self._blind(silence, sights, critical.get(silence.sight.person, ()))
+                found.wrong.append(_silence_fault(silence, blind))
+
+    def _silence(self, sight: WearableSight, limits: Limits, now: float) -> _Silence | None:
+        """The longest silence of a wearable's channels, measured by their limits."""
+        past = self._past[sight.address]
+        near = past.unreached_s <= _REACH_S
+        charging = None not in (sight.battery_percent, past.battery_then) and _gained(sight, past)
+        low = sight.battery_percent is not None and sight.battery_percent <= limits.battery_low_percent
+        if near and not charging:
+            bounds = limits.no_data_s
+        elif low:
+            bounds = {channel: bound * _EMPTY_SHARE for channel, bound in limits.away_s.items()}
+        else:
+            bounds = limits.away_s
+        shares = {c: past.ages[c] / bounds[c] for c in past.expected(limits) if bounds.get(c, 0.0) > 0.0}
+        silent = [channel for channel in shares if shares[channel] >= 0.5]
+        if not silent:
+            return None
+        return _Silence(
+            sight,
+            share=max(shares.values()),
+            since=min(now - past.ages[channel] for channel in silent),
+            channels=tuple(silent),
+            is_whole=len(silent) == len(shares),
+            is_near=near,
+            is_low=low,
+        )
+
+    def _blind(
+        self, silence: _Silence, sights: Sequence[WearableSight], critical: Collection[Channel]
+    ) -> Channel | None:
+        """The channel that a critical risk is watched by and nobody sends any more, where its wearer is at home."""
+        others = [
+            self._past[sight.address]
+            for sight in sights
+            if sight.person == silence.sight.person and sight.address != silence.sight.address
+        ]
+        at_home = silence.is_near or silence.is_low or any(past.unreached_s <= _REACH_S for past in others)
+        for channel in silence.channels:
+            sent = any(past.ages.get(channel, float("inf")) <= _REACH_S for past in others)
+            if channel in critical and at_home and not sent:
+                return channel
+        return None
+
+    def _look_for_data(self, sights: Sequence[WearableSight], limits: Mapping[str, Limits], found: Findings) -> None:
+        silent = {(fault.kind, fault.subject) for fault in found.wrong}
+        for sight in sights:
+            key, past = (FaultKind.NO_DATA, sight.address), self._past[sight.address]
+            limit = limits[sight.person]
+            bounds = [(past.ages[c], limit.no_data_s.get(c) or limit.away_s[c]) for c in past.expected(limit)]
+            if key not in silent and bounds and all(age <= bound * _FRESH_SHARE for age, bound in bounds):
+                found.well.append(key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Silence:
+    """Channels of which nothing comes: `share` is how much of the limit has passed."""
+
+    sight: WearableSight
+    share: float
+    since: float
+    channels: tuple[Channel, ...]
+    is_whole: bool
+    is_near: bool
+    is_low: bool
+
+
+def _gained(sight: WearableSight, past: _Past) -> bool:
+    """Whether the battery has more than when data last came: it is being charged."""
+    return (sight.battery_percent or 0.0) > (past.battery_then or 0.0)
+
+
+def _silence_fault(silence: _Silence, blind: Channel | None) -> Fault:
+    sight = silence.sight
+    if silence.is_low:
+        sentence = f"Its battery was at {sight.battery_percent:.0f} %, it is probably empty. Charge it, or change it."
+    elif not silence.is_whole:
+        names = " and ".join(channel.value.replace("_", " ") for channel in silence.channels)
+        sentence = f"It sends, but nothing of {names}. See that it sits well, then switch it off and on again."
+    elif silence.is_near:
+        sentence = "It is in reach but says nothing. Take it off and put it on again, or switch it off and on."
+    else:
+        sentence = "It is out of reach, off or empty. Look where it is, charge it, and put it on."
+    missed = None if blind is None else _MISSED.get(blind)
+    if missed is not None:
+        sentence = f"{sentence} Until then {missed}."
+    severity = Severity.WARNING if blind is None else Severity.CRITICAL
+    return Fault(FaultKind.NO_DATA, sight.address, silence.since, sentence, sight.person, severity)
+
+
+def _look_at_battery(sight: WearableSight, past: _Past, limits: Limits, now: float, found: Findings) -> None:
+    level, limit = sight.battery_percent, limits.battery_low_percent
+    if level is None:
+        return
+    if limit > 0.0 and level <= limit:
+        past.low_since = now if past.low_since is None else past.low_since
+        sentence = f"Its battery is at {level:.0f} %. Charge it, or change the battery, before it falls silent."
+        found.wrong.append(
+            Fault(FaultKind.BATTERY_LOW, sight.address, past.low_since, sentence, sight.person, Severity.INFO)
+        )
+    elif level >= limit + BATTERY_MARGIN:
+        past.low_since = None
+        found.well.append((FaultKind.BATTERY_LOW, sight.address))
+
+
+def _look_at_contact(
+    sight: WearableSight, past: _Past, limits: Limits, now: float, found: Findings, elapsed_s: float
+) -> None:
+    if sight.worn is not False:
+        past.unworn_s, past.unworn_since = 0.0, None
+        if sight.worn:
+            found.well.append((FaultKind.NOT_WORN, sight.address))
+        return
+    past.unworn_since = now if past.unworn_since is None else past.unworn_since
+    past.unworn_s += elapsed_s
+    if 0.0 < limits.not_worn_s <= past.unworn_s:
+        sentence = "It sends, but says that it is not worn. Put it on; wet the electrodes of a chest strap."
+        found.wrong.append(
+            Fault(FaultKind.NOT_WORN, sight.address, past.unworn_since, sentence, sight.person, Severity.INFO)
+        )
+
+
+def _look_for_frozen(
+    sight: WearableSight, past: _Past, limits: Limits, now: float, found: Findings, elapsed_s: float
+) -> None:
+    """Values are compared from look to look: a minute's sameness is no news, hours of it are."""
+    frozen, changed = [], False
+    for channel, limit in limits.frozen_s.items():
+        value = sight.values.get(channel)
+        if value is None or sight.worn is False:
+            past.same_s.pop(channel, None)
+            continue
+        if value != past.values.get(channel):
+            changed |= elapsed_s > 0.0
+            past.same_s[channel] = 0.0
+        else:
+            past.same_s[channel] = past.same_s.get(channel, 0.0) + elapsed_s
+        if 0.0 < limit <= past.same_s[channel]:
+            frozen.append(channel)
+    past.values.update(sight.values)
+    if frozen:
+        since = now - max(past.same_s[channel] for channel in frozen)
+        names = " and ".join(channel.value.replace("_", " ") for channel in frozen)
+        sentence = f"It sends the very same {names} again and again, which no body does. Switch it off and on again."
+        if Channel.HEART_RATE in frozen:
+            sentence += " With a pacemaker this may be right: then switch off frozen_min for this person."
+        found.wrong.append(Fault(FaultKind.FROZEN_VALUE, sight.address, since, sentence, sight.person))
+    elif changed:
+        found.well.append((FaultKind.FROZEN_VALUE, sight.address))
+
+
+def _look_at_clock(sight: WearableSight, now: float, found: Findings) -> None:
+    ahead = sight.clock_ahead_s
+    if ahead is None:
+        return
+    if abs(ahead) < CLOCK_LIMIT_S:
+        found.well.append((FaultKind.DEVICE_CLOCK, sight.address))
+        return
+    way = "fast" if ahead > 0.0 else "slow"
+    sentence = f"Its own clock is {spoken(abs(ahead))} {way}, so that what it stores has a wrong time. Set it."
+    found.wrong.append(Fault(FaultKind.DEVICE_CLOCK, sight.address, now, sentence, sight.person, Severity.INFO))
+
+
+def _look_for_never_seen(sight: WearableSight, past: _Past, limits: Limits, now: float, found: Findings) -> None:
+    if past.ages:
+        found.well.append((FaultKind.NEVER_SEEN, sight.address))
+    elif 0.0 < limits.never_seen_s <= past.sought_s:
+        what = "nothing was ever heard of it" if past.unreached_s > past.sought_s else "it has never measured anything"
+        sentence = f"It is in the settings, but {what}. Check its address, and use it near the receiver."
+        since = now - past.sought_s
+        found.wrong.append(Fault(FaultKind.NEVER_SEEN, sight.address, since, sentence, sight.person, Severity.INFO))
