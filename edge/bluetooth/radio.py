@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
-from bleak import BleakAdapter, BleakScanner
+from bleak import BleakAdapter, BleakClient, BleakScanner
+from bleak.args.bluez import BlueZScannerArgs, OrPattern
+from bleak.assigned_numbers import AdvertisementDataType
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementDataCallback, BaseBleakScanner
-from bleak.exc import BleakError
 from bleak_retry_connector import (
     BleakClientWithServiceCache,
     close_stale_connections_by_address,
     establish_connection,
 )
 
-# What bleak and dbus-fast raise when an adapter, a wearable, bluetoothd or the message bus goes away in the middle of a
-# call: their own errors, a dead socket's, no answer in time, and lookups in objects of BlueZ that have just vanished.
-RADIO_ERRORS: Final = (BleakError, EOFError, OSError, TimeoutError, AttributeError, KeyError, AssertionError)
+from edge.bluetooth import adapter as power
+from edge.bluetooth.slots import Slots
+from edge.bluetooth.trouble import RADIO_ERRORS, reason
+from edge.clock import Clock, SystemClock
+from edge.errors import HearthbeatError
 
 # Real seconds, not the injected clock's: an answer of bluetoothd is waited for, which knows no accelerated time. Our
 # choice: above the 20 s that bleak-retry-connector allows one attempt, so that it ends by itself.
@@ -29,30 +31,50 @@ ANSWER_TIMEOUT_S: Final = 30.0
 # Our choice: more attempts would keep the other wearables waiting; a link has a backoff of its own.
 _ATTEMPTS: Final = 2
 
+# A monitor of BlueZ wants to be told what to look for. Everything that can be connected to says by its flags, first in
+# its advertisement, that it is discoverable or not, and whether it knows classic Bluetooth: Core Specification
+# Supplement 11, part A, 1.3. These are all that a wearable has reason to send.
+_FLAGS: Final = (0x01, 0x02, 0x04, 0x05, 0x06, 0x18, 0x19, 0x1A)
+_PATTERNS: Final = [OrPattern(0, AdvertisementDataType.FLAGS, bytes((flags,))) for flags in _FLAGS]
 
-@dataclass(frozen=True, slots=True, eq=False)
+
 class Radio:
-    """Which adapter (as hci0) and which backends of bleak; None is bleak's choice: BlueZ, its first powered adapter."""
+    """Which adapter (as hci0) and which backends of bleak; None is bleak's choice: BlueZ, its first powered adapter.
 
-    adapter: str | None = None
-    scanner_backend: type[BaseBleakScanner] | None = None
-    client_backend: type[BaseBleakClient] | None = None
-    _connecting: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    `slots` shares out the connections that the adapter can hold. All methods raise one of RADIO_ERRORS.
+    """
 
-    def scanner(self, on_advertisement: AdvertisementDataCallback) -> BleakScanner:
-        """A scanner of bleak, not yet started. Raises one of RADIO_ERRORS."""
+    def __init__(
+        self,
+        adapter: str | None = None,
+        scanner_backend: type[BaseBleakScanner] | None = None,
+        client_backend: type[BaseBleakClient] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.slots = Slots(clock or SystemClock())
+        self._adapter = adapter
+        self._scanner_backend = scanner_backend
+        self._client_backend = client_backend
+        self._connecting = asyncio.Lock()
+
+    def scanner(self, on_advertisement: AdvertisementDataCallback, *, passive: bool = False) -> BleakScanner:
+        """A scanner of bleak, not yet started. A passive one listens and asks nobody for more, such as for a name."""
+        options: BlueZScannerArgs = {"or_patterns": list(_PATTERNS)} if passive else {}
+        if self._adapter:
+            options["adapter"] = self._adapter
         return BleakScanner(
             on_advertisement,
-            bluez={"adapter": self.adapter} if self.adapter else {},
-            backend=self.scanner_backend,
+            scanning_mode="passive" if passive else "active",
+            bluez=options,
+            backend=self._scanner_backend,
         )
 
     async def connect(
-        self, device: BLEDevice, on_disconnected: Callable[[BleakClientWithServiceCache], None]
+        self, device: BLEDevice, on_disconnected: Callable[[BleakClient], None]
     ) -> BleakClientWithServiceCache:
         """Connect and discover the services; one wearable at a time, as controllers do one attempt at a time.
 
-        bleak's cache of services is not used: a wearable with new firmware may have others. Raises one of RADIO_ERRORS.
+        bleak's cache of services is not used: a wearable with new firmware may have others.
         """
         async with self._connecting, asyncio.timeout(ANSWER_TIMEOUT_S):
             return await establish_connection(
@@ -62,19 +84,51 @@ class Radio:
                 disconnected_callback=on_disconnected,
                 max_attempts=_ATTEMPTS,
                 use_services_cache=False,
-                bluez={"adapter": self.adapter} if self.adapter else {},
-                backend=self.client_backend,
+                bluez={"adapter": self._adapter} if self._adapter else {},
+                backend=self._client_backend,
             )
 
     async def release(self, address: str) -> None:
         """End a connection that BlueZ still holds for a process which is gone: a held wearable does not advertise."""
-        if self.client_backend is None:
+        if self._client_backend is None:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 # While bleak still asks BlueZ for its objects, the next call would find nothing, and say nothing.
-                await BleakAdapter.get(bluez={"adapter": self.adapter} if self.adapter else {})
+                await BleakAdapter.get(bluez={"adapter": self._adapter} if self._adapter else {})
                 await close_stale_connections_by_address(address)
 
+    async def pair(self, device: BLEDevice) -> str:
+        """Bond with a wearable that is not connected; its lasting address, whatever address it advertises with.
 
-def reason(error: BaseException) -> str:
-    """One line that says what went wrong on the radio; some of these errors have no text of their own."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
+        Raises HearthbeatError where that fails, with the reason.
+        """
+        try:
+            client = await self.connect(device, lambda _: None)
+            try:
+                async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                    await client.pair()
+                return client.address
+            finally:
+                await client.disconnect()
+        except RADIO_ERRORS as error:
+            mend = "put the wearable into its pairing mode; one that asks for a code: bluetoothctl pair"
+            raise HearthbeatError(reason(error), where=f"pairing {device.address}", mend=mend) from error
+
+    async def unpair(self, device: BLEDevice) -> None:
+        """Let BlueZ forget a wearable and its bond."""
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            await BleakClient(
+                device, bluez={"adapter": self._adapter} if self._adapter else {}, backend=self._client_backend
+            ).unpair()
+
+    async def switch_on(self) -> None:
+        """Switch on an adapter that is off. Where it isn't BlueZ's there is no switch."""
+        if self._scanner_backend is None:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                await power.switch(self._adapter, on=True)
+
+    async def reset(self) -> None:
+        """Switch the adapter off and on, which ends every connection, and whatever scan it is stuck in."""
+        if self._scanner_backend is None:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                await power.switch(self._adapter, on=False)
+                await power.switch(self._adapter, on=True)

@@ -8,10 +8,13 @@ from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback,
 
 
 class HandScanner(BaseBleakScanner):
-    """Subclass it in a test, so that `running`, `starts` and `failures` are that test's own."""
+    """Subclass it in a test, so that `running`, `starts` and `failures` are that test's own.
+
+    `starts` holds "active" or "passive" for every scan that was to start.
+    """
 
     running: ClassVar[set[HandScanner]]
-    starts: ClassVar[list[float]]
+    starts: ClassVar[list[str]]
     failures: ClassVar[list[Exception]]
 
     def __init_subclass__(cls) -> None:
@@ -21,13 +24,14 @@ class HandScanner(BaseBleakScanner):
         self,
         detection_callback: AdvertisementDataCallback | None,
         service_uuids: list[str] | None,
-        *_arguments: object,
+        scanning_mode: str,
         **_options: object,
     ) -> None:
         super().__init__(detection_callback, service_uuids)
+        self._mode = scanning_mode
 
     async def start(self) -> None:
-        self.starts.append(len(self.starts))
+        self.starts.append(self._mode)
         if self.failures:
             raise self.failures.pop(0)
         self.running.add(self)

@@ -17,6 +17,7 @@ from edge.clock import AcceleratedClock
 from edge.virtual.radio import VirtualRadio
 from edge.virtual.strap import Vices, VirtualStrap
 from edge.wearables import PROFILES, battery, device_information
+from edge.wearables.profile import Profile
 from tests.fakes.clock import ManualClock, settle
 from tests.fakes.diary import Diary
 
@@ -154,8 +155,10 @@ async def test_wearable_of_which_nothing_streams_may_be_silent() -> None:
 
 
 async def test_wearable_with_nothing_that_we_know_is_said_to_be_so() -> None:
-    class Unknown:
-        notify = streams = read = ("0000feed-0000-1000-8000-00805f9b34fb",)
+    class Unknown(Profile):
+        name = "unknown"
+        service = "0000feed-0000-1000-8000-00805f9b34fb"
+        notify = streams = read = ("0000feee-0000-1000-8000-00805f9b34fb",)
 
     clock = AcceleratedClock(60.0)
     async with VirtualRadio() as air:

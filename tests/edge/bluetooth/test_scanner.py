@@ -95,7 +95,8 @@ async def test_pain_03_scan_that_cannot_start_is_tried_until_it_can_and_warned_o
             Air.advertise(STRAP)
             await waiting
             assert not scanner.fault
-    assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == ["scan_failed"]
+    assert [entry["event"] for entry in logs].count("scan_failed") > 1
+    assert [entry["log_level"] for entry in logs if entry["event"] == "scan_failed"].count("warning") == 1
 
 
 async def test_pain_05_scan_that_died_without_a_word_is_started_anew_for_who_waits() -> None:
@@ -132,7 +133,7 @@ async def test_one_long_scan_serves_while_somebody_advertises() -> None:
         for _ in range(100):
             await clock.advance(5.0)
             Air.advertise("C0:DE:00:00:00:02")
-        assert len(Air.starts) == 1
+        assert Air.starts == ["passive", "active"]
         waiting.cancel()
 
 

@@ -1,0 +1,54 @@
+"""The adapter's power switch: what bleak leaves to others."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from bleak.exc import BleakDBusError, BleakError
+from dbus_fast import BusType, Message, MessageType, Variant
+from dbus_fast.aio import MessageBus
+
+# Names of BlueZ's D-Bus interface: its doc/org.bluez.Adapter.rst.
+_BLUEZ: Final = "org.bluez"
+_ADAPTER: Final = "org.bluez.Adapter1"
+_PROPERTIES: Final = "org.freedesktop.DBus.Properties"
+_OBJECT_MANAGER: Final = "org.freedesktop.DBus.ObjectManager"
+
+
+async def switch(adapter: str | None, *, on: bool) -> None:
+    """Switch an adapter (as hci0; None: the first) on or off, as `bluetoothctl power` does.
+
+    BlueZ lets root and whoever its D-Bus policy names do so; a switch that rfkill holds cannot be moved. Raises
+    BleakError with BlueZ's own reason, OSError or EOFError where the bus is gone.
+    """
+    async with _system_bus() as bus:
+        path = f"/org/bluez/{adapter}" if adapter else await _first_adapter(bus)
+        await _call(bus, path, _PROPERTIES, "Set", "ssv", [_ADAPTER, "Powered", Variant("b", on)])
+
+
+async def _first_adapter(bus: MessageBus) -> str:
+    (objects,) = await _call(bus, "/", _OBJECT_MANAGER, "GetManagedObjects", "", [])
+    adapters = sorted(path for path, interfaces in objects.items() if _ADAPTER in interfaces)
+    if not adapters:
+        raise BleakError("no Bluetooth adapter was found")
+    return str(adapters[0])
+
+
+async def _call(bus: MessageBus, path: str, interface: str, member: str, signature: str, body: list[Any]) -> list[Any]:
+    reply = await bus.call(Message(_BLUEZ, path, interface, member, signature=signature, body=body))
+    if reply is None:
+        raise BleakError(f"{member} was not answered")
+    if reply.message_type is MessageType.ERROR:
+        raise BleakDBusError(str(reply.error_name), reply.body)
+    return list(reply.body)
+
+
+@asynccontextmanager
+async def _system_bus() -> AsyncIterator[MessageBus]:
+    bus = MessageBus(bus_type=BusType.SYSTEM)
+    try:
+        yield await bus.connect()
+    finally:
+        bus.disconnect()  # also after a failed connection: it holds the socket since it was made

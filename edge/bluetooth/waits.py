@@ -1,0 +1,35 @@
+"""Waiting for one of several things, and for an end that must come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+
+async def first_of(*waits: Coroutine[object, object, object]) -> None:
+    """Wait until one of `waits` is done, and cancel the others; raises what it raised."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def done(future: asyncio.Future[Any]) -> None:
+    """Wait until `future` is done, however it ends; whoever stops waiting does not cancel it."""
+    await asyncio.wait({future})
+
+
+async def finish(work: Coroutine[object, object, None]) -> None:
+    """Do `work` to its end, even when cancelled meanwhile, and only then be cancelled."""
+    working = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await working
+        raise
