@@ -48,11 +48,20 @@ class DeviceClock:
         """Let it begin again, as after a change of its battery."""
         self.set(RESET_S)
 
-    def local(self) -> datetime:
-        """What its user reads off it: the household's local time, without a zone."""
-        return datetime.fromtimestamp(self.now(), UTC).astimezone().replace(tzinfo=None)
+    def local(self, at: float | None = None) -> datetime:
+        """What its user reads off it, or read at `at` by its time: the household's local time, without a zone."""
+        return _household(self.now() if at is None else at).replace(tzinfo=None)
 
-    def stamp(self) -> DateTime:
+    def stamp(self, at: float | None = None) -> DateTime:
         """The same as it is sent."""
-        local = self.local()
+        local = self.local(at)
         return DateTime(local.year, local.month, local.day, local.hour, local.minute, local.second)
+
+    def utc_offset_s(self, at: float) -> float:
+        """Seconds that the household is ahead of UTC."""
+        offset = _household(at).utcoffset()
+        return 0.0 if offset is None else offset.total_seconds()
+
+
+def _household(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC).astimezone()

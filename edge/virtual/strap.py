@@ -37,7 +37,7 @@ class SentPacket:
 
 
 @dataclass(frozen=True, slots=True)
-class _Beat:
+class Beat:
     at: float  # seconds since the first beat
     ticks: int  # since the beat before, in 1/1024 s
 
@@ -74,14 +74,14 @@ class VirtualStrap(VirtualWearable):
         while beat is not None:
             second += 1
             await self._time.sleep(max(0.0, began + second - self._time.monotonic()))
-            due: list[_Beat] = []
+            due: list[Beat] = []
             while beat is not None and beat.at <= second:
                 due.append(beat)
                 beat = next(beats, None)
             await self._tell(due, epoch)
         self.finished.set()
 
-    async def _tell(self, due: list[_Beat], epoch: float) -> None:
+    async def _tell(self, due: list[Beat], epoch: float) -> None:
         self._recent.extend(beat.ticks for beat in due)
         mean = sum(self._recent) / len(self._recent) if self._recent else 0.0
         told = [] if self.vices.frozen else [beat for beat in due if beat.ticks <= _LONGEST_TICKS]
@@ -95,10 +95,10 @@ class VirtualStrap(VirtualWearable):
         await self._say(self._measurement, encode(measurement), partial(self.sent.append, packet))
 
 
-def _beats(rr_ms: Iterable[float]) -> Iterator[_Beat]:
+def _beats(rr_ms: Iterable[float]) -> Iterator[Beat]:
     at, last = 0.0, 0
     for interval in rr_ms:
         at += interval / 1000.0
         ticks = round(at * _TICKS_PER_SECOND)
-        yield _Beat(at, ticks - last)
+        yield Beat(at, ticks - last)
         last = ticks

@@ -30,7 +30,7 @@ _ADVERTISING_INTERVAL_MS: Final = 100
 # ATT errors that services give: Core Specification Supplement 11, part B, 1.2, and 5.4, volume 3, part F, 3.4.1.1.
 CCCD_IMPROPERLY_CONFIGURED: Final = 0xFD
 PROCEDURE_ALREADY_IN_PROGRESS: Final = 0xFE
-_VALUE_NOT_ALLOWED: Final = 0x13
+VALUE_NOT_ALLOWED: Final = 0x13
 
 _HOUR_S: Final = 3600.0
 
@@ -72,6 +72,10 @@ class Vices:
     mute: frozenset[str] = frozenset()
     frozen: bool = False
     hangs_up_after: int | None = None
+
+
+def _nothing() -> None:
+    """Nothing is noted."""
 
 
 class _Packet(NamedTuple):
@@ -213,10 +217,17 @@ class VirtualWearable:
         held: Any = AttributeValue(lambda _: read(), lambda _, written: write and write(written))
         return Characteristic(uuid, properties, self._guarded(permissions), held)
 
+    def _takes(self, uuid: str, write: Callable[[bytes], None]) -> Characteristic[bytes]:
+        """A characteristic that can only be written, with a confirmation or without."""
+        held: Any = AttributeValue(None, lambda _, written: write(written))
+        properties = _PROPERTY.WRITE | _PROPERTY.WRITE_WITHOUT_RESPONSE
+        return Characteristic(uuid, properties, self._guarded(_PERMISSION.WRITEABLE), held)
+
     def _offer(self, service: str, *characteristics: Characteristic[bytes]) -> None:
-        """Have a service; the first of all tells what `subscribed` is about."""
+        """Have a service; what tells first of all is what `subscribed` is about."""
         self._services.append(service)
-        self._first = self._first or characteristics[0]
+        telling = (one for one in characteristics if one.properties & (_PROPERTY.NOTIFY | _PROPERTY.INDICATE))
+        self._first = self._first or next(telling, None)
         self._device.add_service(Service(service, list(characteristics)))
 
     def _heard(self, characteristic: Characteristic[bytes]) -> bool:
@@ -229,7 +240,9 @@ class VirtualWearable:
             self._measured_last[what] = value
         return cast("T", self._measured_last.setdefault(what, value))
 
-    async def _say(self, characteristic: Characteristic[bytes], payload: bytes, note: Callable[[], object]) -> None:
+    async def _say(
+        self, characteristic: Characteristic[bytes], payload: bytes, note: Callable[[], object] = _nothing
+    ) -> None:
         """Tell who listens, as the vices allow; `note` is called when the packet leaves."""
         vices, now = self.vices, self._time.monotonic()
         if vices.silent or self._chance.random() < vices.dropped or _number(characteristic) in vices.mute:
@@ -253,6 +266,13 @@ class VirtualWearable:
             return False
         return True
 
+    def _damaged(self, payload: bytes) -> bytes:
+        """The payload, cut off where the vices have it so."""
+        if not self.vices.malformed or self._chance.random() >= self.vices.malformed:
+            return payload
+        self.damaged += 1
+        return payload[: self._chance.randrange(len(payload))]
+
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do something beside what goes on; it ends with the connection."""
         task = asyncio.get_running_loop().create_task(work)
@@ -270,11 +290,8 @@ class VirtualWearable:
         connection = self._listeners.get(packet.characteristic)
         if connection is None:
             return
-        payload = packet.payload
-        if self.vices.malformed and self._chance.random() < self.vices.malformed:
-            payload = payload[: self._chance.randrange(len(payload))]
-            self.damaged += 1
-        else:
+        payload = self._damaged(packet.payload)
+        if payload == packet.payload:
             packet.note()
         await self._device.notify_subscriber(connection, packet.characteristic, payload)
 
@@ -338,9 +355,9 @@ class VirtualWearable:
         try:
             local = current_time.decode(written).time.as_datetime()
         except DecodeError as error:
-            raise ATT_Error(_VALUE_NOT_ALLOWED) from error
+            raise ATT_Error(VALUE_NOT_ALLOWED) from error
         if local is None:
-            raise ATT_Error(_VALUE_NOT_ALLOWED)
+            raise ATT_Error(VALUE_NOT_ALLOWED)
         self.clock.set(local.astimezone().timestamp())
 
 
