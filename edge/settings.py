@@ -56,6 +56,9 @@ class HomeSettings(_Table):
         default=None, title="where the models live; default: those that came with Hearthbeat"
     )
     adapter: str | None = Field(default=None, title="Bluetooth adapter, such as hci0; default: the first one")
+    contacts: list[Identifier] = Field(
+        default=[], title="who looks after the house and is told of its faults; default: everybody's first contact"
+    )
 
 
 class WearableSettings(_Table):
@@ -63,6 +66,29 @@ class WearableSettings(_Table):
 
     address: Address = Field(title="Bluetooth address; `hearthbeat devices scan` shows it")
     name: str = Field(default="", title="what the family calls it")
+
+
+Duration = Annotated[float, Field(ge=0.0, le=100_000.0, allow_inf_nan=False)]
+
+
+class FaultSettings(_Table):
+    """When a person's wearables are said to be at fault; 0 switches one off, a channel that is not named keeps its own.
+
+    The defaults are those of edge.alerts.limits, and stand there with their reasons.
+    """
+
+    no_data_min: dict[Channel, Duration] = Field(
+        default={}, title="longest silence of a wearable in reach, by channel, minutes"
+    )
+    away_h: dict[Channel, Duration] = Field(
+        default={}, title="longest absence of a wearable out of reach, by channel, hours"
+    )
+    frozen_min: dict[Channel, Duration] = Field(
+        default={}, title="longest time that a value may stay the same, by channel, minutes"
+    )
+    never_seen_h: Duration = Field(default=24.0, title="how long a new wearable may send nothing at all, hours")
+    not_worn_h: Duration = Field(default=4.0, title="how long a wearable may be off the body by day, hours")
+    battery_low_percent: float = Field(default=15.0, ge=0.0, le=90.0, title="battery level that is low, %")
 
 
 class PersonSettings(_Table):
@@ -75,6 +101,7 @@ class PersonSettings(_Table):
     sources: dict[Channel, list[Address]] = Field(
         default={}, title="channels for which the wearables have another order, with the addresses in that order"
     )
+    faults: FaultSettings = Field(default=FaultSettings(), title="when the wearables are said to be at fault")
 
     @model_validator(mode="after")
     def _sources_are_worn(self) -> Self:
@@ -167,11 +194,12 @@ class Settings(_Table):
                 if names.count(name) > 1:
                     message = f"{what} {name} is there twice"
                     raise ValueError(message)
-        for person in self.people:
-            for contact in person.contacts:
-                if contact not in contacts:
-                    message = f"person {person.id} names contact {contact}, which is not among [[contacts]]"
-                    raise ValueError(message)
+        told = [("home", self.home.contacts), *((f"person {person.id}", person.contacts) for person in self.people)]
+        for who, named in told:
+            unknown = [contact for contact in named if contact not in contacts]
+            if unknown:
+                message = f"{who} names contact {unknown[0]}, which is not among [[contacts]]"
+                raise ValueError(message)
         for device in self.shared:
             for user in device.people:
                 if user not in people:
