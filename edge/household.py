@@ -80,7 +80,7 @@ class Household:
             },
         )
         for watch in watches:
-            pipeline.resume(watch, await self._stored_windows(watch))
+            pipeline.resume(watch, await self._stored_windows(watch, person))
         for wearable in pipeline.wearables.values():
             last = await call(store.signals.last_readings, person.id, wearable.source.device)
             wearable.remember(last.values())
@@ -97,15 +97,16 @@ class Household:
         past = [assessment for assessment in reversed(newest_first) if assessment.end <= ahead]
         return watch_risk(person, model, past=past, newest_alert=newest)
 
-    async def _stored_windows(self, watch: RiskWatch) -> list[Window]:
+    async def _stored_windows(self, watch: RiskWatch, person: PersonSettings) -> list[Window]:
         """What was stored since the last stored Assessment's Window began, or lately where there is none."""
         channel = watch.model.channel
-        if channel not in SERIES:
+        if channel not in SERIES or not person.wearables:
             return []
         now = self._clock.wall()
         since = now - watch.model.policy.maximum_span_s if watch.last is None else watch.last.start
         series = await self._recorder.call(self._store.signals.series, watch.person, channel, since, now)
-        return stored_windows(watch, series.times, series.values, series.quality)
+        stored = {person.wearables[0].address: (series.times, series.values, series.quality)}
+        return stored_windows(watch, person, stored)
 
     def listen(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start the scanner and every link."""

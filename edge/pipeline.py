@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from types import MappingProxyType
@@ -21,22 +21,23 @@ from numpy.typing import NDArray
 from edge.alerts.episodes import Episodes, PersistenceRule
 from edge.bluetooth.link import LinkState, LinkStatus, Packet
 from edge.clock import Clock
-from edge.readings import Alert, AlertState, Assessment, Channel, Memory, Reading, Risk, Source, Window
+from edge.readings import Alert, AlertState, Assessment, Channel, Memory, Quality, Reading, Risk, Source, Window
 from edge.risks.model import RiskModel, WindowBuilder
 from edge.settings import PersonSettings
 from edge.signals import glucose, rr_series
+from edge.sources import Sources
 from edge.wearable import NO_MEMORIES, Memories, Wearable, wearables_of
 from edge.wearables.procedure import Procedure
 
 # Windows wait here while the model is busy; one comes every 15 s or so, and a model takes a millisecond.
 WAITING_WINDOWS: Final = 256
-# A wearable listed earlier is preferred as a person's source of a channel while it has sent any within this time: a
-# strap sends one packet a second, so this is many lost ones in a row; of a slow channel for SLOW_SILENCE_S. Our choice.
-SOURCE_PATIENCE_S: Final = 30.0
 # Without a Window for this long there is not enough data to judge, and that is said. Our choice: twice what 60 beats
 # take at 60 bpm; for glucose three of a sensor's readings, the age at which Nightscout calls its data stale.
 SILENCE_S: Final = 120.0
 SLOW_SILENCE_S: Final[Mapping[Channel, float]] = MappingProxyType({Channel.GLUCOSE: 900.0})
+
+# A Window this far ahead of a Reading, in seconds, was told before the clock was set back. Our choice.
+AHEAD_S: Final = 120.0
 
 # How a stored series becomes Readings again, for the channels of which samples are stored.
 SERIES: Final = MappingProxyType({Channel.RR_INTERVAL: rr_series.readings_of, Channel.GLUCOSE: glucose.readings_of})
@@ -54,7 +55,10 @@ class Keep(Protocol):
 
 
 class RiskWatch:
-    """One risk of one person: its windows, its model, its episodes."""
+    """One risk of one person: its windows, its model, its episodes.
+
+    `device` is the wearable whose samples are in the windows, `told_until` the end of the last Window.
+    """
 
     def __init__(self, model: RiskModel, person: str, windows: WindowBuilder, episodes: Episodes) -> None:
         self.model = model
@@ -62,6 +66,8 @@ class RiskWatch:
         self.windows = windows
         self.episodes = episodes
         self.last: Assessment | None = None
+        self.device: str | None = None
+        self.told_until: float | None = None
 
     @property
     def risk(self) -> Risk:
@@ -72,6 +78,32 @@ class RiskWatch:
     def silence_s(self) -> float:
         """Seconds without a Window after which there is not enough data."""
         return SLOW_SILENCE_S.get(self.model.channel, SILENCE_S)
+
+    def push(self, reading: Reading) -> list[Window]:
+        """Take the next Reading; the Windows that it completes. No Window holds samples of two wearables."""
+        if self.device is not None and reading.device != self.device:
+            told = self.told_until
+            was_set_back = told is not None and told > reading.start + AHEAD_S
+            self.windows = self.model.windows(self.person, last_end=None if was_set_back else told)
+        self.device = reading.device
+        windows = self.windows.push(reading)
+        if windows:
+            self.told_until = windows[-1].end
+        return windows
+
+    def nothing(self, start: float, end: float, reason: str) -> Assessment:
+        """Say that there was not enough data to judge, and why."""
+        self.last = Assessment(
+            person=self.person,
+            risk=self.risk,
+            start=start,
+            end=end,
+            score=None,
+            reason=reason,
+            model=self.model.version,
+            coverage=0.0,
+        )
+        return self.last
 
     def judge(self, window: Window) -> tuple[Assessment, Alert | None]:
         """Assess a Window; with it the Alert that it raises or clears. A raised one says which part mattered most."""
@@ -105,6 +137,7 @@ class Pipeline:
         self.person = person
         self.watches = watches
         self.wearables = wearables_of(person, memories)
+        self.sources = Sources(list(self.wearables), person.sources)
         self._clock = clock
         self._inference = inference
         self._keep = keep
@@ -132,6 +165,8 @@ class Pipeline:
 
     def resume(self, watch: RiskWatch, windows: Iterable[Window]) -> None:
         """Take the Windows of stored beats that a daemon which stopped has left unassessed."""
+        if watch.device is not None:
+            self.sources.begin(watch.model.channel, watch.device, self._clock.monotonic())
         for window in windows:
             self._queue(watch, window)
 
@@ -165,17 +200,8 @@ class Pipeline:
             last = watch.last
             if last is None or last.reason is not None or now - last.end < watch.silence_s:
                 continue
-            watch.last = Assessment(
-                person=self.person.id,
-                risk=watch.risk,
-                start=last.end,
-                end=now,
-                score=None,
-                reason=self._why_silent(watch.model.channel),
-                model=watch.model.version,
-                coverage=0.0,
-            )
-            self._keep((), [watch.last])
+            reason = self._why_silent(watch.model.channel)
+            self._keep((), [watch.nothing(last.end, now, reason)])
 
     def snapshot(self, now: float, latest: Iterable[Assessment], alerts: Iterable[Alert]) -> dict[str, Any]:
         """For `hearthbeat status`: this person, with each risk's latest stored Assessment and the open Alerts."""
@@ -188,7 +214,6 @@ class Pipeline:
         if not readings:
             return
         wearable.remember(readings)
-        wearable.last_of.update((reading.channel, reading.received_at) for reading in readings if reading.values)
         rr = [reading for reading in readings if reading.channel is Channel.RR_INTERVAL]
         self._judge(wearable, [reading for reading in readings if reading.channel is not Channel.RR_INTERVAL])
         if rr:
@@ -203,21 +228,29 @@ class Pipeline:
         self._keep(placed, ())
         for reading in placed:
             watching = [watch for watch in self.watches if watch.model.channel is reading.channel]
-            if not watching or not self._is_source(wearable, reading.channel):
+            if not watching or not reading.values or not self._counts(wearable, reading):
                 continue
             for watch in watching:
-                for window in watch.windows.push(reading):
+                self._tell_hand_over(watch, reading)
+                for window in watch.push(reading):
                     self._queue(watch, window)
 
-    def _is_source(self, wearable: Wearable, channel: Channel) -> bool:
-        """Whether this wearable is the person's source of a channel: none that is listed before it sends any."""
-        for other in self.wearables.values():
-            if other is wearable:
-                return True
-            last = other.last_of.get(channel)
-            if last is not None and self._clock.wall() - last < SLOW_SILENCE_S.get(channel, SOURCE_PATIENCE_S):
-                return False
-        return True
+    def _counts(self, wearable: Wearable, reading: Reading) -> bool:
+        """Whether this wearable is the person's source of the Reading's channel."""
+        device, now = wearable.source.device, self._clock.monotonic()
+        before = self.sources.current(reading.channel)
+        counts = self.sources.takes(reading.channel, device, now, reading.quality)
+        if counts and before not in (None, device):
+            _log.info("hand-over", person=self.person.id, channel=reading.channel.value, of=before, to=device)
+        return counts
+
+    def _tell_hand_over(self, watch: RiskWatch, reading: Reading) -> None:
+        """Say that the time since the last Window cannot be judged where another wearable takes over."""
+        told = watch.told_until
+        if watch.device in (None, reading.device) or told is None or not told < reading.start:
+            return
+        reason = "another wearable has taken over"
+        self._keep((), [watch.nothing(told, reading.start, reason)])
 
     def _queue(self, watch: RiskWatch, window: Window) -> None:
         if len(self._waiting) >= WAITING_WINDOWS:
@@ -264,6 +297,7 @@ def watch_risk(
     )
     watch = RiskWatch(model, person, windows, episodes)
     watch.last = past[-1] if past else None
+    watch.told_until = past[-1].end if past else None
     return watch
 
 
@@ -318,10 +352,32 @@ def alert_fields(alert: Alert) -> dict[str, Any]:
     }
 
 
-def stored_windows(
-    watch: RiskWatch, times: NDArray[np.float64], values: NDArray[np.float64], quality: NDArray[np.uint8]
-) -> list[Window]:
-    """Take in the stored samples since the last stored Window began; the Windows that nobody has assessed yet."""
-    source = Source(watch.person, "store")
-    readings = SERIES[watch.model.channel](source, times, values, quality)
-    return [window for reading in readings for window in watch.windows.push(reading)]
+Stored = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]
+
+
+def stored_windows(watch: RiskWatch, person: PersonSettings, series: Mapping[str, Stored]) -> list[Window]:
+    """Take in the stored samples since the last stored Window began; the Windows that nobody has assessed yet.
+
+    `series` are times, values and quality by wearable; where there are several, the same one counts as did before.
+    """
+    sources = Sources([wearable.address for wearable in person.wearables], person.sources)
+    channel = watch.model.channel
+    readings = [
+        reading
+        for device, (times, values, quality) in series.items()
+        for reading in SERIES[channel](Source(watch.person, device), times, values, quality)
+    ]
+    if len(series) > 1:
+        readings = sorted((single for reading in readings for single in _singles(reading)), key=lambda one: one.end)
+    counting = (one for one in readings if sources.takes(channel, one.device, one.end, one.quality))
+    return [window for reading in counting for window in watch.push(reading)]
+
+
+def _singles(reading: Reading) -> Iterator[Reading]:
+    """A stored Reading, sample by sample."""
+    start, quality = reading.start, reading.quality
+    for value in reading.values:
+        single = replace(reading, start=start, values=(value,), quality=quality)
+        yield single
+        start = single.end + (reading.interval_s or 0.0)
+        quality &= ~Quality.GAP_BEFORE

@@ -38,7 +38,7 @@ _NO_SIGN: Final = UNSOUND
 class _Candidate:
     """What is known of one wearable on one channel: its last good sample, and since when it is back.
 
-    One that was never lost is back for ever, one that is not worn not at all (None).
+    One that was good from the first sample on is back for ever, one that is not worn not at all (None).
     """
 
     last_good: float = -math.inf
@@ -46,9 +46,9 @@ class _Candidate:
 
     def hear(self, at: float, quality: Quality, patience: Patience) -> bool:
         """Take a sample; whether it is a good one."""
-        if quality & Quality.NO_CONTACT:
-            self.since = None
         if quality & _NO_SIGN:
+            if quality & Quality.NO_CONTACT or self.last_good == -math.inf:
+                self.since = None
             return False
         lost = -math.inf < self.last_good <= at - patience.silence_s
         if lost or self.since is None:
@@ -105,6 +105,11 @@ class Sources:
             return True
         if at - choice.candidates[present].last_good >= patience.silence_s:
             return True
-        order = self.order(channel)
         since = choice.candidates[device].since
-        return order.index(device) < order.index(present) and since is not None and at - since >= patience.steady_s
+        is_back = since is not None and at - since >= patience.steady_s
+        return is_back and self._rank(channel, device) < self._rank(channel, present)
+
+    def _rank(self, channel: Channel, device: str) -> int:
+        """The place in the order; one that is in none, as after it was given away, is the last."""
+        order = self.order(channel)
+        return order.index(device) if device in order else len(order)

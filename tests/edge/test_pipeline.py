@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.bluetooth.link import LinkState, LinkStatus, Packet
-from edge.pipeline import SILENCE_S, Pipeline, stored_windows, watch_risk
-from edge.readings import Alert, AlertState, Assessment, Channel, Memory, Quality, Reading, Risk
+from edge.pipeline import SILENCE_S, Pipeline, RiskWatch, stored_windows, watch_risk
+from edge.readings import Alert, AlertState, Assessment, Channel, Memory, Quality, Reading, Risk, Window
 from edge.risks.catalogue import load_models
 from edge.settings import PersonSettings
 from edge.virtual.rhythm import atrial_fibrillation, sinus
@@ -44,6 +45,7 @@ class Home:
         person = PersonSettings.model_validate(
             {"id": "anna", "contacts": ["phone"], "wearables": [{"address": address} for address in wearables]}
         )
+        self.person = person
         self.inference = ThreadPoolExecutor(max_workers=1)
         model = load_models()[risk]
         self.pipeline = Pipeline(
@@ -188,6 +190,77 @@ async def test_pain_25_the_strap_comes_before_the_watch_and_the_watch_takes_over
         assert [a.state for a in here.alerts] == [AlertState.RAISED]
 
 
+PULSE_MS = {STRAP: 1000.0, WATCH: 625.0}
+
+
+@given(st.lists(st.tuples(st.sampled_from(["both", STRAP, WATCH, "off"]), st.integers(1, 90)), max_size=8))
+@settings(deadline=None, max_examples=25)
+def test_pain_25_no_window_holds_beats_of_two_wearables(story: list[tuple[str, int]]) -> None:
+    """Strap and watch come and go, the strap lies on the table at times: each Window is of one of them."""
+
+    async def hear() -> None:
+        async with home(STRAP, WATCH) as here:
+            windows: list[Window] = []
+
+            def queue(watch: RiskWatch, window: Window) -> None:
+                windows.append(window)
+
+            here.pipeline._queue = queue  # type: ignore[method-assign]
+            at, packets = START, list[Packet]()
+            for who, seconds in [*story, ("both", 200)]:
+                for address, rr_ms in PULSE_MS.items():
+                    if who in ("both", "off", address):
+                        beats = [rr_ms] * int(1000 * seconds / rr_ms)
+                        contact = not (who == "off" and address == STRAP)
+                        packets += strap_packets(beats, start=at, address=address, contact=contact)
+                at += seconds
+            await here.hear(sorted(packets, key=lambda packet: packet.received_at))
+            assert windows
+            assert all(len(set(window.values.tolist())) <= 1 for window in windows)
+            assert all(before.end < after.end for before, after in pairwise(windows))
+            assert set(windows[-1].values.tolist()) == {PULSE_MS[STRAP]}
+
+    asyncio.run(hear())
+
+
+async def test_pain_25_a_strap_that_is_taken_off_gives_way_to_the_watch_and_that_is_told() -> None:
+    async with home(STRAP, WATCH) as here:
+        both = [*strap_packets(calm(300), start=START), *strap_packets(calm(900), start=START + 0.5, address=WATCH)]
+        table = strap_packets(calm(600), start=START + 301, contact=False)
+        await here.hear(sorted([*both, *table], key=lambda packet: packet.received_at))
+        (hand_over,) = [a for a in here.assessments if a.reason == "another wearable has taken over"]
+        assert START + 300 < hand_over.end < START + 340
+        judged = [a for a in here.assessments if a.end > hand_over.end]
+        assert judged
+        assert all(a.score is not None for a in judged)
+        starts_and_ends = [(a.start, a.end) for a in here.assessments]
+        assert all(after[0] <= before[1] for before, after in pairwise(starts_and_ends)), "no time is passed over"
+
+
+async def test_pain_25_after_a_restart_the_beats_of_one_wearable_count_as_before() -> None:
+    heart, other = calm(600), af(600)
+    both = [*strap_packets(heart, start=START), *strap_packets(other, start=START + 0.4, address=WATCH)]
+    packets = sorted(both, key=lambda packet: packet.received_at)
+    async with home(STRAP, WATCH) as whole:
+        await whole.hear(packets)
+    async with home(STRAP, WATCH) as first:
+        await first.hear(packets[:700])
+    async with home(STRAP, WATCH) as second:
+        watch = watch_risk("anna", load_models()[Risk.ATRIAL_FIBRILLATION], past=first.assessments)
+        second.pipeline.watches = [watch]
+        stored = {}
+        for device in (WATCH, STRAP):
+            beats = [(t, v) for r in first.rr(device) for t, v in zip(_ends(r), r.values, strict=True)]
+            times, values = (np.array(column) for column in zip(*beats, strict=True))
+            since = times > first.assessments[-1].start
+            stored[device] = (times[since], values[since], np.zeros(int(since.sum()), np.uint8))
+        second.pipeline.resume(watch, stored_windows(watch, second.person, stored))
+        await second.hear(packets[700:])
+    ends = [a.end for a in [*first.assessments, *second.assessments]]
+    assert ends == pytest.approx([a.end for a in whole.assessments], abs=0.2)
+    assert all(a.score is not None and a.score < 0.5 for a in second.assessments)
+
+
 @pytest.mark.parametrize("stop_after_s", [300, 700, 905])
 async def test_pain_14_15_a_restart_loses_and_repeats_nothing(stop_after_s: int) -> None:
     packets = list(strap_packets([*calm(300), *af(900), *calm(900)], start=START))
@@ -207,7 +280,7 @@ async def test_pain_14_15_a_restart_loses_and_repeats_nothing(stop_after_s: int)
         stored = [(t, v) for r in first.rr() for t, v in zip(_ends(r), r.values, strict=True) if t > since]
         times, values = (np.array(column) for column in zip(*stored, strict=True))
         flags = np.zeros(len(times), np.uint8)
-        second.pipeline.resume(watch, stored_windows(watch, times, values, flags))
+        second.pipeline.resume(watch, stored_windows(watch, second.person, {STRAP: (times, values, flags)}))
         await second.hear(packets[stop_after_s:])
         states = [a.state for a in [*first.alerts, *second.alerts]]
     assert states == [AlertState.RAISED, AlertState.CLEARED]

@@ -88,7 +88,8 @@ def test_after_a_restart_the_same_wearable_counts() -> None:
 
 QUALITIES = st.sampled_from([Quality.GOOD, Quality.GOOD, Quality.NO_CONTACT, Quality.OUT_OF_RANGE])
 STEPS = st.lists(
-    st.tuples(st.sampled_from([STRAP, WATCH, RING]), st.floats(0.0, 45.0, allow_nan=False), QUALITIES), max_size=300
+    st.tuples(st.sampled_from([STRAP, WATCH, RING]), st.integers(0, 360).map(lambda eighths: eighths / 8.0), QUALITIES),
+    max_size=300,
 )
 
 
