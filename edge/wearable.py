@@ -17,6 +17,7 @@ from edge.signals.rr_timeline import RrTimeline
 from edge.wearables import BY_CHARACTERISTIC, PROFILES
 from edge.wearables.procedure import Procedure
 from edge.wearables.profile import NO_MEMORY, Session
+from edge.wearables.wall_clock import WallClock
 
 # What each profile must know of a wearable after a restart, by the profile's name, of each wearable by its address.
 Memories = Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -37,6 +38,7 @@ class Wearable:
     name: str
     sessions: dict[str, Session] = field(default_factory=dict)
     memories: dict[str, Mapping[str, float]] = field(default_factory=dict)
+    clock: WallClock = field(default_factory=WallClock)
     timeline: RrTimeline = field(default_factory=RrTimeline)
     link: LinkState = LinkState.SEARCHING
     last_reading: float | None = None
@@ -69,7 +71,8 @@ class Wearable:
 
     def openings(self, now: float, present: Collection[str]) -> list[Procedure]:
         """What the sessions want to do with a wearable that has just been connected and subscribed to."""
-        opened = (session.opening(now, present) for session in self.sessions.values())
+        in_turn = sorted(PROFILES, key=lambda profile: profile.turn)
+        opened = (self.sessions[profile.name].opening(now, present) for profile in in_turn)
         return [procedure for procedure in opened if procedure is not None]
 
     def changed_memories(self) -> list[Memory]:
@@ -114,10 +117,12 @@ def wearables_of(person: PersonSettings, memories: Memories = NO_MEMORIES) -> di
     """A person's wearables by address, in the order of preference."""
     found = {}
     for settings in person.wearables:
+        clock = WallClock()
         source, remembered = Source(person.id, settings.address), memories.get(settings.address, {})
         sessions = {
-            profile.name: profile.session(source, remembered.get(profile.name, NO_MEMORY)) for profile in PROFILES
+            profile.name: profile.session(source, remembered.get(profile.name, NO_MEMORY), clock)
+            for profile in PROFILES
         }
         kept = {name: session.memory for name, session in sessions.items()}
-        found[settings.address] = Wearable(source, settings.name, sessions, kept)
+        found[settings.address] = Wearable(source, settings.name, sessions, kept, clock)
     return found

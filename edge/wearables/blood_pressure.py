@@ -6,9 +6,9 @@ from enum import IntFlag
 from typing import ClassVar, Final, NamedTuple
 
 from edge.readings import Channel, Quality, Reading, Source
-from edge.wearables.fields import DateTime, Fields, check_is_now, sample, scaled, sfloat_bytes
+from edge.wearables.fields import DateTime, Fields, sample, scaled, sfloat_bytes
 from edge.wearables.ieee11073 import Number
-from edge.wearables.profile import Profile, assigned_uuid
+from edge.wearables.profile import StampedProfile, assigned_uuid
 
 SERVICE: Final = assigned_uuid(0x1810)
 MEASUREMENT: Final = assigned_uuid(0x2A35)
@@ -114,7 +114,7 @@ def encode(measurement: BloodPressure) -> bytes:
     return bytes((flags,)) + sfloat_bytes(*measurement[:3]) + tail
 
 
-class BloodPressureCuff(Profile):
+class BloodPressureCuff(StampedProfile):
     """Blood Pressure Service 1.0: Readings of systolic, diastolic, mean_pressure (mmHg) and heart_rate (bpm)."""
 
     name: ClassVar[str] = "blood_pressure"
@@ -139,14 +139,16 @@ class BloodPressureCuff(Profile):
         if not status & _PULSE_OUTSIDE:
             unknown = Quality.CONTACT_UNKNOWN
             found += sample(Channel.HEART_RATE, measurement.pulse, source, received_at, received_at, unknown)
-        if found:
-            check_is_now(measurement.measured_at, where, received_at)
         return tuple(found)
 
     def user(self, characteristic: str, payload: bytes, /) -> int | None:
         """See Profile."""
         user = decode(payload, _NAMES[characteristic]).user
         return None if user == UNKNOWN_USER else user
+
+    def stamp(self, _characteristic: str, payload: bytes, /) -> DateTime | None:
+        """See StampedProfile."""
+        return decode(payload).measured_at
 
 
 PROFILE: Final = BloodPressureCuff()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar, Final, NamedTuple
 
 from edge.readings import Channel, Quality, Reading, Source
-from edge.wearables.fields import DateTime, Fields, check_is_now, sample
-from edge.wearables.profile import Profile, assigned_uuid
+from edge.wearables.fields import DateTime, Fields, sample
+from edge.wearables.profile import StampedProfile, assigned_uuid
 from edge.wearables.weight_scale import UNKNOWN_USER, kilograms
 
 SERVICE: Final = assigned_uuid(0x181B)
@@ -104,7 +104,7 @@ def encode(measurement: BodyComposition) -> bytes:
     return flags.to_bytes(2, "little") + body
 
 
-class BodyCompositionScale(Profile):
+class BodyCompositionScale(StampedProfile):
     """Body Composition Service 1.0: Readings of body_fat (%) and weight (kg)."""
 
     name: ClassVar[str] = "body_composition"
@@ -118,18 +118,19 @@ class BodyCompositionScale(Profile):
         measurement = decode(payload)
         weight = kilograms(measurement.weight, imperial=measurement.imperial)
         unknown = Quality.CONTACT_UNKNOWN
-        found = (
+        return (
             *sample(Channel.BODY_FAT, measurement.body_fat_percent, source, received_at, received_at, unknown),
             *sample(Channel.WEIGHT, weight, source, received_at, received_at, unknown),
         )
-        if found:
-            check_is_now(measurement.measured_at, _NAME, received_at)
-        return found
 
     def user(self, _characteristic: str, payload: bytes, /) -> int | None:
         """See Profile."""
         user = decode(payload).user
         return None if user == UNKNOWN_USER else user
+
+    def stamp(self, _characteristic: str, payload: bytes, /) -> DateTime | None:
+        """See StampedProfile."""
+        return decode(payload).measured_at
 
 
 PROFILE: Final = BodyCompositionScale()

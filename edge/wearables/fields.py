@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from edge.errors import DecodeError
 from edge.readings import CHANNELS, Channel, Quality, Reading, Source
 from edge.wearables.ieee11073 import Number, Special, decode_float, decode_sfloat, encode_float, encode_sfloat
-
-# Our choice: clocks of household devices are off by minutes, and what was measured a quarter of an hour ago still tells
-# of now.
-CLOCK_TOLERANCE_S: Final = 900.0
 
 # Our choice: no quantity that a wearable measures is a thousandth as large in its channel's unit. Such a number is a
 # broken packet, and the store could not keep it.
@@ -150,21 +146,3 @@ def sample(
 def scaled(number: Number, factor: float, offset: float = 0.0) -> Number:
     """(number + offset) * factor, where it is a number."""
     return number if isinstance(number, Special) else (number + offset) * factor
-
-
-def check_is_now(stamp: DateTime | None, where: str, received_at: float) -> None:
-    """Refuse a measurement whose wearable says that it was made at another time than it arrived.
-
-    It is an old record, or the wearable's clock is wrong; which, nobody can tell, so that its time is unknown. Clocks
-    of the house are compared, hence this machine's time zone. A stamp without a day says nothing.
-    """
-    told = None if stamp is None else stamp.as_datetime()
-    if told is None:
-        return
-    now = datetime.fromtimestamp(received_at, UTC).astimezone().replace(tzinfo=None)
-    if abs((told - now).total_seconds()) > CLOCK_TOLERANCE_S:
-        raise DecodeError(
-            f"a measurement was left out: by the wearable's clock it is of {told}, but it came at {now:%Y-%m-%d %H:%M}",
-            where=where,
-            mend="if it is no old one, set the wearable's clock, and check this machine's time zone",
-        )

@@ -5,7 +5,7 @@ A procedure is a generator, so that a profile stays pure: it yields a step, and 
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,11 +18,12 @@ ANSWER_WITHIN_S: Final = 10.0
 class Write:
     """Write `payload`, and send back the next value that `answer` notifies or indicates within `within_s`.
 
-    Without an `answer` the write's own confirmation is enough, and b"" is sent back.
+    Without an `answer` the write's own confirmation is enough, and b"" is sent back. A payload that tells the time is
+    made when it is written, of the seconds since 1970.
     """
 
     characteristic: str
-    payload: bytes
+    payload: bytes | Callable[[float], bytes]
     answer: str | None = None
     within_s: float = ANSWER_WITHIN_S
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import ClassVar, Final, Protocol
 
 from edge.readings import Reading, Source
+from edge.wearables.fields import DateTime
 from edge.wearables.procedure import Procedure
+from edge.wearables.wall_clock import WallClock
 
 NO_MEMORY: Final[Mapping[str, float]] = MappingProxyType({})
 
@@ -61,6 +64,8 @@ class Profile(Protocol):
     `notify` are the characteristics to subscribe to, where the wearable has them; `streams` are those of them that a
     worn wearable sends steadily, so that their silence is a fault; `read` are to be read once after connecting.
     `control` are control points: subscribed to as well, but what they send goes to the running procedure.
+    `turn` orders the openings: stored records are asked for first (0), then a clock may be set (1), by which they may
+    be stamped; what goes on for as long as the connection comes last (2).
     `silence_s` holds, for streams that come more seldom than every few seconds, how long one may be silent, in seconds.
 
     Most profiles are told packet by packet, by `readings` and `facts`. One that needs to ask, or to remember, has a
@@ -73,10 +78,14 @@ class Profile(Protocol):
     streams: ClassVar[tuple[str, ...]] = ()
     read: ClassVar[tuple[str, ...]] = ()
     control: ClassVar[tuple[str, ...]] = ()
+    turn: ClassVar[int] = 0
     silence_s: ClassVar[Mapping[str, float]] = MappingProxyType({})
 
-    def session(self, source: Source, _memory: Mapping[str, float], /) -> Session:
-        """The conversation with one wearable, going on with what an earlier one has left in its memory."""
+    def session(self, source: Source, _memory: Mapping[str, float], _clock: WallClock | None = None, /) -> Session:
+        """The conversation with one wearable, going on with what an earlier one has left in its memory.
+
+        The last argument is what is known of the wearable's wall clock, shared with its other sessions.
+        """
         return StatelessSession(self, source)
 
     def readings(
@@ -124,3 +133,32 @@ class StatelessSession(Session):
     def memory(self) -> Mapping[str, float]:
         """See Session. Nothing."""
         return NO_MEMORY
+
+
+class StampedProfile(Profile, Protocol):
+    """A profile whose packets may say by the wearable's wall clock when they were measured."""
+
+    def stamp(self, characteristic: str, payload: bytes, /) -> DateTime | None:
+        """What a packet says of when it was measured, None where it says nothing. Raises DecodeError as `readings`."""
+
+    def session(self, source: Source, _memory: Mapping[str, float], clock: WallClock | None = None, /) -> Session:
+        """See Profile."""
+        return StampedSession(self, source, WallClock() if clock is None else clock)
+
+
+class StampedSession(StatelessSession):
+    """The session of a profile for which a packet and the wearable's wall clock tell all."""
+
+    def __init__(self, profile: StampedProfile, source: Source, clock: WallClock) -> None:
+        super().__init__(profile, source)
+        self._stamp = profile.stamp
+        self._clock = clock
+
+    def readings(self, characteristic: str, payload: bytes, received_at: float, /) -> tuple[Reading, ...]:
+        """See Session. They are placed where the stamp says (see WallClock.place)."""
+        found = super().readings(characteristic, payload, received_at)
+        stamp = self._stamp(characteristic, payload) if found else None
+        if stamp is None:
+            return found
+        start, sure = self._clock.place(stamp, received_at)
+        return tuple(replace(reading, start=start, quality=reading.quality | sure) for reading in found)

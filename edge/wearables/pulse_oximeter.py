@@ -6,9 +6,9 @@ from enum import IntFlag
 from typing import ClassVar, Final, NamedTuple
 
 from edge.readings import Channel, Quality, Reading, Source
-from edge.wearables.fields import DateTime, Fields, check_is_now, sample, sfloat_bytes
+from edge.wearables.fields import DateTime, Fields, sample, sfloat_bytes
 from edge.wearables.ieee11073 import Number
-from edge.wearables.profile import Profile, assigned_uuid
+from edge.wearables.profile import StampedProfile, assigned_uuid
 
 SERVICE: Final = assigned_uuid(0x1822)
 SPOT_CHECK: Final = assigned_uuid(0x2A5E)
@@ -186,7 +186,7 @@ def encode_continuous(measurement: Continuous) -> bytes:
     return bytes((flags,)) + body + _tail(measurement)
 
 
-class PulseOximeter(Profile):
+class PulseOximeter(StampedProfile):
     """Pulse Oximeter Service 1.0: Readings of spo2 (%) and heart_rate (bpm)."""
 
     name: ClassVar[str] = "pulse_oximeter"
@@ -204,12 +204,16 @@ class PulseOximeter(Profile):
         """
         if characteristic == SPOT_CHECK:
             spot = decode_spot_check(payload)
-            found = _readings(spot.value, spot.status, spot.sensor_status, source, received_at)
-            if found and not spot.clock_not_set:
-                check_is_now(spot.measured_at, _SPOT_CHECK_NAME, received_at)
-            return found
+            return _readings(spot.value, spot.status, spot.sensor_status, source, received_at)
         stream = decode_continuous(payload)
         return _readings(stream.normal, stream.status, stream.sensor_status, source, received_at)
+
+    def stamp(self, characteristic: str, payload: bytes, /) -> DateTime | None:
+        """See StampedProfile. A clock that is not set says nothing."""
+        if characteristic != SPOT_CHECK:
+            return None
+        spot = decode_spot_check(payload)
+        return None if spot.clock_not_set else spot.measured_at
 
 
 def _readings(

@@ -6,9 +6,9 @@ from enum import IntEnum
 from typing import ClassVar, Final, NamedTuple
 
 from edge.readings import Channel, Quality, Reading, Source
-from edge.wearables.fields import DateTime, Fields, check_is_now, float_bytes, sample, scaled
+from edge.wearables.fields import DateTime, Fields, float_bytes, sample, scaled
 from edge.wearables.ieee11073 import Number
-from edge.wearables.profile import Profile, assigned_uuid
+from edge.wearables.profile import StampedProfile, assigned_uuid
 
 SERVICE: Final = assigned_uuid(0x1809)
 MEASUREMENT: Final = assigned_uuid(0x2A1C)
@@ -83,7 +83,7 @@ def encode(measurement: TemperatureMeasurement) -> bytes:
     return bytes((flags,)) + float_bytes(measurement.temperature) + tail
 
 
-class Thermometer(Profile):
+class Thermometer(StampedProfile):
     """Health Thermometer Service 1.0: Readings of temperature (degrees Celsius)."""
 
     name: ClassVar[str] = "thermometer"
@@ -98,12 +98,13 @@ class Thermometer(Profile):
         measurement = decode(payload, where)
         if characteristic == INTERMEDIATE or measurement.site in _SKIN:
             return ()
-        found = sample(
+        return sample(
             Channel.TEMPERATURE, measurement.celsius, source, received_at, received_at, Quality.CONTACT_UNKNOWN
         )
-        if found:
-            check_is_now(measurement.measured_at, where, received_at)
-        return found
+
+    def stamp(self, _characteristic: str, payload: bytes, /) -> DateTime | None:
+        """See StampedProfile."""
+        return decode(payload).measured_at
 
 
 PROFILE: Final = Thermometer()

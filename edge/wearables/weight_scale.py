@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar, Final, NamedTuple
 
 from edge.readings import Channel, Quality, Reading, Source
-from edge.wearables.fields import DateTime, Fields, check_is_now, sample
-from edge.wearables.profile import Profile, assigned_uuid
+from edge.wearables.fields import DateTime, Fields, sample
+from edge.wearables.profile import StampedProfile, assigned_uuid
 
 SERVICE: Final = assigned_uuid(0x181D)
 MEASUREMENT: Final = assigned_uuid(0x2A9D)
@@ -90,7 +90,7 @@ def encode(measurement: WeightMeasurement) -> bytes:
     return bytes((flags,)) + body
 
 
-class WeightScale(Profile):
+class WeightScale(StampedProfile):
     """Weight Scale Service 1.0: Readings of weight (kg)."""
 
     name: ClassVar[str] = "weight_scale"
@@ -102,15 +102,16 @@ class WeightScale(Profile):
     ) -> tuple[Reading, ...]:
         """See Profile. A scale cannot tell who stands on it, and whether anybody does: contact is unknown."""
         measurement = decode(payload)
-        found = sample(Channel.WEIGHT, measurement.kg, source, received_at, received_at, Quality.CONTACT_UNKNOWN)
-        if found:
-            check_is_now(measurement.measured_at, _NAME, received_at)
-        return found
+        return sample(Channel.WEIGHT, measurement.kg, source, received_at, received_at, Quality.CONTACT_UNKNOWN)
 
     def user(self, _characteristic: str, payload: bytes, /) -> int | None:
         """See Profile."""
         user = decode(payload).user
         return None if user == UNKNOWN_USER else user
+
+    def stamp(self, _characteristic: str, payload: bytes, /) -> DateTime | None:
+        """See StampedProfile."""
+        return decode(payload).measured_at
 
 
 PROFILE: Final = WeightScale()

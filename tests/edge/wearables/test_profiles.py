@@ -23,6 +23,7 @@ def test_every_module_with_a_profile_is_found() -> None:
         "blood_pressure",
         "body_composition",
         "continuous_glucose",
+        "current_time",
         "device_information",
         "heart_rate",
         "pulse_oximeter",

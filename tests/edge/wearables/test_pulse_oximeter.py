@@ -26,6 +26,7 @@ from edge.wearables.pulse_oximeter import (
     encode_continuous,
     encode_spot_check,
 )
+from edge.wearables.wall_clock import WallClock
 from tests.edge.wearables.strategies import DATE_TIMES, RECEIVED_AT, SFLOATS, SOURCE, UINT16, UINT24, clock
 
 NORMAL = Oximetry(97.0, 61.0)
@@ -133,14 +134,16 @@ def test_number_that_the_store_could_not_keep_is_refused() -> None:
         continuous(Continuous(Oximetry(2047e7, 61.0)))
 
 
-def test_spot_check_of_now_is_told_and_an_old_one_is_not() -> None:
-    assert [r.values for r in spot(SpotCheck(NORMAL, clock(-120.0)))] == [(97.0,), (61.0,)]
-    with pytest.raises(DecodeError, match="set the wearable's clock"):
-        spot(SpotCheck(NORMAL, clock(-3600.0)))
+def test_old_spot_check_lands_in_the_past() -> None:
+    session = PROFILE.session(SOURCE, {}, WallClock(ahead_s=0.0))
+    payload = encode_spot_check(SpotCheck(NORMAL, clock(-7200.0)))
+    assert {r.start for r in session.readings(SPOT_CHECK, payload, RECEIVED_AT)} == {RECEIVED_AT - 7200.0}
 
 
 def test_stamp_of_a_clock_that_is_not_set_says_nothing() -> None:
-    assert len(spot(SpotCheck(NORMAL, clock(-1e8), clock_not_set=True))) == 2
+    payload = encode_spot_check(SpotCheck(NORMAL, clock(-1e8), clock_not_set=True))
+    readings = PROFILE.session(SOURCE, {}).readings(SPOT_CHECK, payload, RECEIVED_AT)
+    assert [(r.start, r.quality) for r in readings] == [(RECEIVED_AT, Quality.CONTACT_UNKNOWN)] * 2
 
 
 @pytest.mark.parametrize("payload", ["", "00", "0062003c", "0062003c0000", "0162003c00", "0862003c00ff"])

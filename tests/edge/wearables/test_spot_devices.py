@@ -13,7 +13,7 @@ from edge.readings import Channel, Quality
 from edge.wearables import blood_pressure, body_composition, thermometer, weight_scale
 from edge.wearables.blood_pressure import BloodPressure
 from edge.wearables.body_composition import BodyComposition
-from edge.wearables.fields import CLOCK_TOLERANCE_S, DateTime
+from edge.wearables.fields import DateTime
 from edge.wearables.ieee11073 import Special
 from edge.wearables.profile import Profile
 from edge.wearables.thermometer import Site, TemperatureMeasurement
@@ -26,7 +26,6 @@ from tests.edge.wearables.strategies import (
     SOURCE,
     UINT8,
     UINT16,
-    clock,
 )
 
 NO_TIME = st.none() | DATE_TIMES
@@ -172,23 +171,6 @@ def test_body_fat_and_weight_are_told() -> None:
     assert (fat.channel, fat.unit, fat.values) == (Channel.BODY_FAT, "%", (28.7,))
     assert (weight.channel, weight.unit, weight.values) == (Channel.WEIGHT, "kg", (60.0,))
     assert fat.quality is Quality.CONTACT_UNKNOWN
-
-
-@pytest.mark.parametrize("off", [-CLOCK_TOLERANCE_S + 60.0, 0.0, CLOCK_TOLERANCE_S - 60.0])
-def test_measurement_of_now_is_told_as_of_its_arrival(off: float) -> None:
-    assert temperature(TemperatureMeasurement(37.0, measured_at=clock(off))) == [37.0]
-
-
-@pytest.mark.parametrize("off", [-CLOCK_TOLERANCE_S - 60.0, 86_400.0, -3e8])
-def test_measurement_of_another_time_or_a_wrong_clock_is_refused(off: float) -> None:
-    with pytest.raises(DecodeError, match=r"measurement was left out.*set the wearable's clock"):
-        temperature(TemperatureMeasurement(37.0, measured_at=clock(off)))
-    with pytest.raises(DecodeError, match="0x2A35"):
-        pressures(BloodPressure(120.0, 80.0, 93.0, measured_at=clock(off)))
-
-
-def test_stamp_without_a_day_says_nothing() -> None:
-    assert temperature(TemperatureMeasurement(37.0, measured_at=DateTime(0, 0, 0, 12, 0, 0))) == [37.0]
 
 
 @pytest.mark.parametrize("stamp", ["ea070d1c141a28", "ea07021e141a28", "ea07051c181a28", "0a00051c141a28"])

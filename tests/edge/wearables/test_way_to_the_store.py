@@ -10,7 +10,7 @@ import pytest
 
 from edge.bluetooth.link import Packet
 from edge.pipeline import Pipeline
-from edge.readings import CHANNELS, Alert, Assessment, Channel, Memory, Reading
+from edge.readings import CHANNELS, Alert, Assessment, Channel, Memory, Quality, Reading
 from edge.settings import PersonSettings
 from edge.store.store import Batch, Store
 from edge.wearables import (
@@ -87,7 +87,7 @@ def test_measurement_is_stored_as_it_was_sent(
             assert series.times.tolist() == [RECEIVED_AT] * len(wanted)
 
 
-def test_old_measurement_is_counted_and_left_out() -> None:
+def test_old_measurement_lands_in_the_past() -> None:
     person = PersonSettings.model_validate({"id": "anna", "contacts": ["mum"], "wearables": [{"address": ADDRESS}]})
     kept: list[Reading] = []
 
@@ -105,5 +105,6 @@ def test_old_measurement_is_counted_and_left_out() -> None:
         )
         payload = thermometer.encode(thermometer.TemperatureMeasurement(39.5, measured_at=clock(-86_400.0)))
         pipeline.receive(Packet(ADDRESS, thermometer.MEASUREMENT, payload, RECEIVED_AT))
-    assert kept == []
-    assert pipeline.wearables[ADDRESS].malformed_packets == 1
+    (reading,) = kept
+    assert reading.start == RECEIVED_AT - 86_400.0
+    assert reading.quality & Quality.TIME_UNSURE
