@@ -123,6 +123,7 @@ class Household:
             self._clock,
             on_packet=pipeline.receive,
             on_state=partial(pipeline.link_changed, address),
+            openings=partial(pipeline.openings, address),
             chance=self._chance,
             silence_limit_s=self._silence_limit_s,
         )

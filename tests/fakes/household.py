@@ -1,0 +1,99 @@
+"""A household with virtual wearables and the daemon itself, in one process and on one clock that may be hurried."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge import status
+from edge.bluetooth.link import SILENCE_LIMIT_S
+from edge.bluetooth.radio import Radio
+from edge.daemon import Daemon
+from edge.readings import Channel
+from edge.settings import Settings
+from edge.store.signals import Series
+from edge.store.store import Store
+from edge.virtual.radio import VirtualRadio
+from edge.virtual.time import VirtualClock
+from edge.virtual.wearable import VirtualWearable
+
+# While wearables are searched for and connected to, which takes as long as it takes; and while nothing happens but
+# what is due.
+PACE, HURRY = 20.0, 2000.0
+
+
+@dataclass
+class VirtualHousehold:
+    """Put wearables into `radio`, let the daemon `live` with them, and read afterwards what it has stored."""
+
+    folder: Path
+    radio: VirtualRadio
+    clock: VirtualClock
+
+    @asynccontextmanager
+    async def living(self, *worn: VirtualWearable, **people: Iterable[VirtualWearable]) -> AsyncIterator[Daemon]:
+        """The daemon, from its start to its orderly end; all is worn by `anna`, unless more `people` are named."""
+        settings = self._settings({"anna": worn, **people})
+        radio = Radio(
+            scanner_backend=self.radio.scanner_backend, client_backend=self.radio.client_backend, clock=self.clock
+        )
+        chance = random.Random(1)
+        daemon = Daemon(settings, clock=self.clock, radio=radio, chance=chance, silence_limit_s=4 * SILENCE_LIMIT_S)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(daemon.run())
+            await daemon.started.wait()
+            try:
+                yield daemon
+            finally:
+                daemon.stop()
+                await running
+
+    async def passes(self, seconds: float, speed: float = HURRY) -> None:
+        """Let time pass quickly; nobody should have to connect meanwhile."""
+        before, self.clock.speed = self.clock.speed, speed
+        await self.clock.sleep(seconds)
+        self.clock.speed = before
+
+    def series(self, channel: Channel, person: str = "anna") -> Series:
+        """All that is stored of a channel."""
+        with Store(self.folder / "state" / status.STORE_NAME) as store:
+            return store.signals.series(person, channel, 0.0, 1e11)
+
+    def samples(self, channel: Channel, person: str = "anna") -> list[tuple[float, float]]:
+        """The same as (time, value)."""
+        found = self.series(channel, person)
+        return list(zip(found.times.tolist(), found.values.tolist(), strict=True))
+
+    def _settings(self, people: dict[str, Iterable[VirtualWearable]]) -> Settings:
+        (self.folder / "models").mkdir(exist_ok=True)
+        return Settings.model_validate(
+            {
+                "home": {"state_directory": self.folder / "state", "models_directory": self.folder / "models"},
+                "people": [
+                    {
+                        "id": person,
+                        "contacts": ["phone"],
+                        "wearables": [{"address": twin.address, "name": twin.name} for twin in worn],
+                    }
+                    for person, worn in people.items()
+                ],
+                "contacts": [{"id": "phone", "url": "json://127.0.0.1:9"}],
+            }
+        )
+
+
+@asynccontextmanager
+async def virtual_household(folder: Path) -> AsyncIterator[VirtualHousehold]:
+    """A household whose time passes for as long as it is open."""
+    clock = VirtualClock(speed=PACE)
+    async with VirtualRadio() as radio:
+        passing = asyncio.create_task(clock.run())
+        try:
+            yield VirtualHousehold(folder, radio, clock)
+        finally:
+            passing.cancel()
+            await asyncio.gather(passing, return_exceptions=True)
