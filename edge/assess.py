@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import ModelError, RecordingError
-from edge.pipeline import watch_risk
-from edge.readings import Alert, AlertState, Assessment, Source
+from edge.pipeline import RiskWatch, watch_risk
+from edge.readings import Alert, AlertState, Assessment, Reading, Source, Window
 from edge.recordings import KINDS, read_recording
 from edge.risks.catalogue import MODELS, load_models
 
@@ -41,13 +41,19 @@ def assess_recording(kind: str, recording: Path, out: Path | None, *, models: Pa
     watches = [watch_risk(SOURCE.person, model) for model in fitting]
     axis = Axis(times, facts.tolerance_s)
     with _writer(out) as lines:
-        for reading in facts.readings_of(SOURCE, times, values):
-            completed = [(window, watch) for watch in watches for window in watch.windows.push(reading)]
+        for completed in _completed(watches, facts.readings_of(SOURCE, times, values)):
             for window, watch in sorted(completed, key=lambda one: one[0].end):
                 assessment, alert = watch.judge(window)
                 print(json.dumps(_assessment_line(assessment, axis)), file=lines)
                 if alert is not None:
                     print(json.dumps(_alert_line(alert, axis)), file=lines)
+
+
+def _completed(watches: Sequence[RiskWatch], readings: Iterable[Reading]) -> Iterator[list[tuple[Window, RiskWatch]]]:
+    """The Windows that each Reading completes, and at last those that the end of the recording does."""
+    for reading in readings:
+        yield [(window, watch) for watch in watches for window in watch.windows.push(reading)]
+    yield [(window, watch) for watch in watches for window in watch.windows.finish()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ class WindowBuilder(Protocol):
     def push(self, reading: Reading) -> list[Window]:
         """Take the next Reading; return the Windows that it completes."""
 
+    def finish(self) -> list[Window]:
+        """The Windows that are complete because nothing follows: a recording ends here."""
+
 
 class Signals(Protocol):
     """What the module of a risk's name in edge.signals offers."""

@@ -60,7 +60,7 @@ def readings_of(source: Source, times: NDArray[np.float64], mg: NDArray[np.float
 
 def _run(times: NDArray[np.float64], outside: NDArray[np.bool_], first: int) -> tuple[int, float | None]:
     """The sample after the last that keeps to the pace of the samples from `first`, and their interval in s."""
-    if first + 1 == len(times) or times[first + 1] - times[first] > MAXIMUM_SPACING_S:
+    if first + 1 == len(times) or not 0.0 < times[first + 1] - times[first] <= MAXIMUM_SPACING_S:
         return first + 1, None
     interval_s = float(times[first + 1] - times[first])
     own = slice(first, min(len(times), first + max(2, round(READING_S / interval_s))))
@@ -98,9 +98,9 @@ class Resampler:
         self._next = 0  # the step that is to be completed next
 
     @property
-    def last(self) -> float | None:
-        """Time of the last sample."""
-        return float(self._times[-1]) if len(self._times) else None
+    def last_mg(self) -> float:
+        """Size of the acceleration in the last sample, 0 before the first."""
+        return float(np.linalg.norm(self._mg[-1])) if len(self._mg) else 0.0
 
     def restart(self) -> None:
         """Forget all samples."""

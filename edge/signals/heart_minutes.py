@@ -35,8 +35,9 @@ class HeartMinutes:
 
     The `values` of a Window, (length, 2), are for each step the mean of the good RR intervals that end in it, and their
     mean change from one beat to the next, both in ms and NaN where there is none; a step without the former is marked.
-    Before the first beat all steps are. A Window is told with the first beat after its end. When no beat comes for
-    LONGEST_SILENCE_S, the time without evidence becomes one Window up to the last whole minute before the next beat.
+    Before the first beat all steps are. A Window is told with the first beat after its end, or at a recording's end
+    when no other beat was due before it. When no beat comes for LONGEST_SILENCE_S, the time without evidence becomes
+    one Window up to the last whole minute before the next beat.
 
     After a restart give the end of the last Window as `last_end` and push the stored readings again, from that Window's
     start on: the Windows that follow are those that would have followed without the restart, and none comes twice.
@@ -69,6 +70,13 @@ class HeartMinutes:
             self._rr_ms.append(rr_ms)
             self._bad.append(bad)
             self._beat = time
+        return windows
+
+    def finish(self) -> list[Window]:
+        """The last minute, when it ends before another beat was due."""
+        windows: list[Window] = []
+        if self._next_end is not None and self._next_end - self._beat <= self._rr_ms[-1] / 1000.0:
+            self._complete(math.nextafter(self._next_end, math.inf), windows)
         return windows
 
     def _begin(self, time: float) -> None:

@@ -65,6 +65,10 @@ class RrWindows:
                 self._complete(time, windows)
         return windows
 
+    def finish(self) -> list[Window]:
+        """None: every Window is told with the beat that completes it."""
+        return []
+
     def _carry_on(self, time: float, windows: list[Window]) -> None:
         """Go on at the beat at `time`: within the run, or in a new one when too much is missing in between."""
         gap = 0.0 if self._beat is None else time - self._beat

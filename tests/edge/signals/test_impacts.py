@@ -169,3 +169,81 @@ def test_rising_out_of_scale_is_told_and_not_silent() -> None:
     rising = np.zeros((120 * RATE, 3))
     rising[:, 2] = np.linspace(1600.0, 6000.0, len(rising))
     assert len(windows_of(readings_of(rising))) >= 3
+
+
+def test_a_fall_at_the_end_of_a_run_is_looked_at_though_the_steps_before_it_were_harder() -> None:
+    steps = [(5.0, 4000.0), (6.1, 3500.0), (7.0, 3000.0)]
+    found = windows_of(readings_of(motion(15.0, steps)))
+    middles = [window.start + SECONDS / 2 - START for window in found if np.linalg.norm(window.values[75]) >= BLOW_MG]
+    assert middles == pytest.approx([5.0, 7.0], abs=0.1)
+
+
+def test_a_blow_just_before_the_end_of_a_recording_is_told_with_what_is_known() -> None:
+    builder = ImpactWindows("ann", Risk.FALL, length=LENGTH, step=STEP)
+    told = [window for one in readings_of(motion(12.0, [(10.0, 3000.0)])) for window in builder.push(one)]
+    last = builder.finish()
+    assert [window.end - START for window in told] == pytest.approx([6.0], abs=0.05)
+    assert [window.end - START for window in last] == pytest.approx([12.0], abs=0.05)
+    assert int(np.linalg.norm(last[0].values, axis=1).argmax()) == LENGTH // 2
+    assert last[0].coverage == pytest.approx(5.0 / SECONDS, abs=0.01)
+    assert last[0].marks[-RATE_HZ + 1 :].all()
+    assert not last[0].marks[: LENGTH - RATE_HZ - 1].any()
+
+
+def test_of_a_blow_at_the_very_end_too_little_is_known() -> None:
+    builder = ImpactWindows("ann", Risk.FALL, length=LENGTH, step=STEP)
+    assert len([window for one in readings_of(motion(12.0, [(11.5, 3000.0)])) for window in builder.push(one)]) == 1
+    assert builder.finish() == []
+
+
+def test_a_recording_that_ends_while_somebody_runs_ends_without_a_window_of_half_a_step() -> None:
+    builder = ImpactWindows("ann", Risk.FALL, length=LENGTH, step=STEP)
+    running = readings_of(motion(12.0, [(6.0, 2000.0), (8.0, 2500.0), (10.0, 3000.0), (11.8, 2000.0)]))
+    assert [window for one in running for window in builder.push(one)]
+    assert builder.finish() == []
+
+
+def test_a_sensor_that_a_blow_silences_is_told_of_when_it_comes_back() -> None:
+    mg = motion(12.0, [(10.0, 3000.0)])
+    found = windows_of([*readings_of(mg), *readings_of(motion(2.0), start=START + 60.0)])
+    assert [window.end - START for window in found] == pytest.approx([6.0, 12.0, 60.0], abs=0.05)
+    assert [window.coverage > 0.0 for window in found] == [True, True, False]
+
+
+def test_numbers_that_are_none_are_not_taken_for_samples() -> None:
+    mg = motion(12.0, [(8.0, 3000.0)])
+    mg[200:300, 1] = np.nan  # 4 to 6 s
+    found = windows_of(readings_of(mg))
+    assert all(np.isfinite(window.values).all() for window in found)
+    assert found[-1].coverage == pytest.approx(5.0 / SECONDS, abs=0.02)
+    mg[:] = np.nan
+    assert {window.coverage for window in windows_of(readings_of(mg))} == {0.0}
+
+
+@pytest.mark.parametrize("seconds", [1.5, 5.0, 9.5])
+def test_a_clock_that_is_set_back_by_seconds_loses_no_fall(seconds: float) -> None:
+    later = readings_of(motion(10.0, [(1.0, 3000.0)]), start=START + 20.0 - seconds)
+    found = windows_of([*readings_of(motion(20.0)), *later])
+    fallen = [one for one in found if len(one.values) and np.linalg.norm(one.values[LENGTH // 2]) >= BLOW_MG]
+    assert [one.end - START for one in fallen] == pytest.approx([24.0 - seconds], abs=0.1)
+
+
+def test_a_packet_that_comes_twice_changes_nothing() -> None:
+    readings = readings_of(motion(15.0, [(8.0, 3000.0)]))
+    assert alike(windows_of([*readings[:8], readings[7], *readings[8:]]), windows_of(readings))
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 1000), st.sampled_from([12.5, 20.0, 25.0, 31.25, 62.5, 100.0]))
+def test_after_a_restart_no_window_comes_a_step_too_early(seed: int, rate: float) -> None:
+    random = np.random.default_rng(seed)
+    begin, count = START + random.random(), int(70.0 * rate)
+    times = begin + np.arange(count) / rate
+    mg = np.tile([0.0, 0.0, 1000.0], (count, 1)) + random.normal(0.0, 60.0, (count, 3))
+    mg[random.integers(0, count, 4)] *= 4.0
+    whole = ImpactWindows("ann", Risk.FALL, length=LENGTH, step=STEP).push_samples(times, mg)
+    for before in whole[:-1]:
+        again = ImpactWindows("ann", Risk.FALL, length=LENGTH, step=STEP, last_end=round(before.end, 6))
+        kept = times >= before.start - 0.1
+        follow = again.push_samples(times[kept], mg[kept])
+        assert [one.start for one in follow] == [one.start for one in whole if one.end > before.end]

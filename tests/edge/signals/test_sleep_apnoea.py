@@ -164,3 +164,15 @@ def test_step_times_end_with_the_window() -> None:
     times = sleep_apnoea.step_times(window)
     assert len(times) == LENGTH + 1
     assert (times[0], times[-1]) == (window.start, window.end)
+
+
+def test_the_last_minute_of_a_recording_is_told_when_no_other_beat_was_due_in_it() -> None:
+    times, rr_ms = night(30)
+    ends = []
+    for last in (1200.0, 1199.5, 1198.0):
+        kept = times <= last
+        builder = sleep_apnoea.windows("anna", length=LENGTH, step=STEP)
+        told = [window for one in readings_of(SOURCE, times[kept], rr_ms[kept]) for window in builder.push(one)]
+        ends.append((told + builder.finish())[-1].end)
+        assert builder.finish() == []
+    assert ends == [1200.0, 1200.0, 1140.0]
