@@ -341,3 +341,25 @@ class DueNotification:
     notification: Notification
     attempts: int
     perhaps_repeated: bool
+
+
+# Who a Reading belongs to while nobody knows: no id of a person (see settings) is empty.
+NOBODY: Final = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One measurement of a device that several people use, until one of them says that it is theirs.
+
+    `readings` belong to NOBODY; `user` is the number under which the device knows the one who measured, where it tells;
+    `candidates` are the people who may have, the likeliest first, each with its likelihood 0..1. `id` is the same
+    whenever the device tells the same measurement again.
+    """
+
+    id: str
+    device: str
+    measured_at: float
+    received_at: float
+    readings: tuple[Reading, ...]
+    user: int | None = None
+    candidates: tuple[tuple[str, float], ...] = ()
