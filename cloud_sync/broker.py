@@ -14,7 +14,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.errors import BrokerError
+from edge.errors import BrokerError, BrokerRefusedError
 
 KEEP_ALIVE_S: Final = 60
 # How long the broker keeps what it holds for a home that is away; our choice.
@@ -88,9 +88,10 @@ def silence(what: str, broker: Broker) -> BrokerError:
 
 
 def refusal(what: str, reason: ReasonCode, broker: Broker) -> BrokerError:
-    """What the broker says, as what, where and how to mend it."""
-    mend = _MENDS.get(reason.value, "look into the broker's log")
-    return BrokerError(f"{what}: {str(reason).lower()}", where=broker.address, mend=mend)
+    """What the broker says, as what, where and how to mend it; a BrokerRefusedError where it must be mended."""
+    mend = _MENDS.get(reason.value)
+    kind = BrokerError if mend is None else BrokerRefusedError
+    return kind(f"{what}: {str(reason).lower()}", where=broker.address, mend=mend or "look into the broker's log")
 
 
 def _tls_context(broker: Broker) -> ssl.SSLContext:
@@ -101,7 +102,7 @@ def _tls_context(broker: Broker) -> ssl.SSLContext:
             file = broker.certificate_file
             context.load_cert_chain(file, broker.key_file)
     except OSError as error:
-        raise BrokerError(
+        raise BrokerRefusedError(
             f"certificate cannot be used: {error.strerror or error}",
             where=str(file or broker.address),
             mend="name readable PEM files as ca_file, certificate_file and key_file under [broker]",
@@ -117,14 +118,16 @@ def _password(path: Path | None) -> str | None:
         return path.read_text(encoding="utf-8").partition("\n")[0].strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not text"
-        raise BrokerError(
+        raise BrokerRefusedError(
             f"password cannot be read: {why}", where=str(path), mend="make it readable for the user hearthbeat"
         ) from error
 
 
 def _unreachable(error: OSError, broker: Broker) -> BrokerError:
+    kind = BrokerError
     match error:
         case ssl.SSLCertVerificationError():
+            kind = BrokerRefusedError
             what = f"its certificate is not trusted: {error.verify_message}"
             mend = "name its certificate authority as ca_file under [broker]"
         case ssl.SSLError():
@@ -133,4 +136,4 @@ def _unreachable(error: OSError, broker: Broker) -> BrokerError:
             what, mend = "no such host is known", "check host under [broker], and the network"
         case _:
             what, mend = f"cannot be reached: {error.strerror or error}", "check host and port under [broker]"
-    return BrokerError(what, where=broker.address, mend=mend)
+    return kind(what, where=broker.address, mend=mend)

@@ -2,6 +2,7 @@
 
     hearthbeat/v1/<home>/<person>/summary/minute    one per person and minute, all channels in it
     hearthbeat/v1/<home>/<person>/alert             one per transition of an alert
+    hearthbeat/v1/<home>/fault                      one per transition of a fault of the watching itself
     hearthbeat/v1/<home>/status                     retained: whether the home is online
 
 Every summary and alert carries an id that is the same whenever the same thing is told again, so that a receiver can
@@ -131,6 +132,22 @@ class AlertMessage(_Message):
     explanation: ExplanationMessage = Field(title="why")
 
 
+class FaultMessage(_Message):
+    """One transition of a fault; times are seconds since 1970 UTC. Addresses of wearables and names stay at home."""
+
+    id: UUID = Field(title="unique for fault, state and severity")
+    fault: str = Field(title="id of the episode")
+    kind: str = Field(title="what is wrong, such as no_data or bluetooth")
+    person: str | None = Field(default=None, title="whose monitoring suffers, where it is one person's")
+    count: int = Field(ge=1, title="how many things are at fault, such as wearables")
+    severity: Severity = Field(title="how much it matters")
+    state: AlertState = Field(title="where the episode stands now")
+    since: float = Field(title="when it began, s")
+    opened_at: float = Field(title="when it was told, s")
+    cleared_at: float | None = Field(default=None, title="when it ended, s")
+    sentence: str = Field(title="what is wrong and what to do, for a lay person")
+
+
 class StatusMessage(_Message):
     """Whether the home is online; `at` is missing where the broker tells it on behalf of a home that has vanished."""
 
@@ -168,6 +185,26 @@ def alert(home: str, alert: Alert) -> OutboxMessage:
     created = alert.opened_at if alert.cleared_at is None else alert.cleared_at
     topic = f"{_ROOT}/{home}/{alert.person}/alert"
     return OutboxMessage(str(identifier), topic, message.payload(), Priority.ALERT, created)
+
+
+def fault(home: str, alert: Alert) -> OutboxMessage:
+    """The message that tells the present state of a fault's alert."""
+    identifier = uuid5(_NAMESPACE, f"fault/{home}/{alert.id}/{alert.state}/{alert.severity}")
+    message = FaultMessage(
+        id=identifier,
+        fault=alert.id,
+        kind=alert.kind,
+        person=alert.person or None,
+        count=alert.subject.count(",") + 1,
+        severity=alert.severity,
+        state=alert.state,
+        since=alert.since,
+        opened_at=alert.opened_at,
+        cleared_at=alert.cleared_at,
+        sentence=alert.explanation.sentence,
+    )
+    created = alert.opened_at if alert.cleared_at is None else alert.cleared_at
+    return OutboxMessage(str(identifier), f"{_ROOT}/{home}/fault", message.payload(), Priority.FAULT, created)
 
 
 def status_topic(home: str) -> str:

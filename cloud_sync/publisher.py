@@ -21,7 +21,7 @@ import structlog
 from cloud_sync.broker import Broker
 from cloud_sync.session import Session
 from edge.clock import Clock, SystemClock
-from edge.errors import BrokerError, StoreError
+from edge.errors import BrokerError, BrokerRefusedError, StoreError
 from edge.store.store import Store
 
 # Messages in flight. Mosquitto's own default receive maximum, so that a larger one would change nothing there.
@@ -38,12 +38,16 @@ _log = structlog.get_logger("publisher")
 
 @dataclass(frozen=True, slots=True)
 class PublisherState:
-    """How it stands: since when (s since 1970 UTC), the last fault in one line, and how many messages were taken."""
+    """How it stands: since when (s since 1970 UTC), the last fault in one line, and how many messages were taken.
+
+    `refused` says that somebody must mend the fault, which time does not.
+    """
 
     connected: bool
     since: float
     error: str | None
     sent: int
+    refused: bool = False
 
 
 def retry_delay(failures: int, chance: random.Random, *, first: float = FIRST_RETRY_S) -> float:
@@ -137,7 +141,7 @@ class Publisher:
             session = Session(self._broker, self._home, store.outbox, self._clock, self._wake, self._window)
             with closing(session):
                 session.connect()
-                self._state = replace(self._state, connected=True, since=self._clock.wall(), error=None)
+                self._state = replace(self._state, connected=True, since=self._clock.wall(), error=None, refused=False)
                 _log.info("connected to the broker", broker=self._broker.address)
                 before = self._state.sent
                 while not self._stopping.is_set():
@@ -152,4 +156,5 @@ class Publisher:
         log = _log.debug if str(error) == self._last_fault else _log.warning
         self._last_fault = str(error)
         log("the outbox waits", error=str(error))
-        self._state = replace(self._state, connected=False, since=self._clock.wall(), error=str(error))
+        refused = isinstance(error, BrokerRefusedError)
+        self._state = replace(self._state, connected=False, since=self._clock.wall(), error=str(error), refused=refused)

@@ -65,4 +65,8 @@ class StoreError(HearthbeatError):
 
 
 class BrokerError(HearthbeatError):
-    """The broker refused us or a message."""
+    """The broker cannot be reached, or does not answer."""
+
+
+class BrokerRefusedError(BrokerError):
+    """The broker refuses us, or we it: trying again mends nothing, somebody must."""

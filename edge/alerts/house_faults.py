@@ -41,7 +41,6 @@ class BrokerSight:
     refuses: bool
     taken: int
     waiting: int | None
-    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +172,6 @@ class HouseFaults:
     def _look_at_broker(self, broker: BrokerSight, sight: HouseSight, found: Findings) -> None:
         why = None if broker.connected else _stripped(broker.error or "there is no connection")
         refused = f"The broker refuses us: {why}." if broker.refuses and why is not None else None
-        if refused is None and broker.refused:
-            refused = (
-                f"The broker refused {broker.refused} messages for good. Look into its log, and at its permissions."
-            )
         self._note(found, sight, (FaultKind.BROKER_REFUSES, BROKER), refused)
         away = None
         if why is not None and not broker.refuses:

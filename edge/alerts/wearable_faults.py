@@ -40,8 +40,8 @@ _TOGETHER_S: Final = 5 * _MINUTE
 BATTERY_MARGIN: Final = 10.0
 # Looks further apart than this were held up by the machine itself, and count as one of this length, in seconds.
 LONGEST_LOOK_S: Final = 90.0
-# A device's clock that is this far from ours puts what it stores into a wrong hour. Our choice.
-CLOCK_LIMIT_S: Final = 5 * _MINUTE
+# A clock this far from ours puts what it stamps into a wrong hour; what is nearer is mended as it is read. Our choice.
+CLOCK_LIMIT_S: Final = 15 * _MINUTE
 
 
 _MISSED: Final = MappingProxyType(

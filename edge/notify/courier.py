@@ -86,6 +86,12 @@ class Courier:
         self._woken = asyncio.Event()
         self._busy: set[str] = set()
         self._taken_unmarked: set[str] = set()
+        self._outcomes: dict[str, str | None] = {}
+
+    @property
+    def outcomes(self) -> Mapping[str, str | None]:
+        """By contact, of those that were told anything: why the last attempt failed, None where it succeeded."""
+        return self._outcomes
 
     def wake(self) -> None:
         """Look for notifications now: call it after each commit that holds one."""
@@ -137,6 +143,7 @@ class Courier:
             # A store that cannot write is no reason to leave a person untold.
             await self._keep(self._queue.mark_sending(notification.id, self._clock.wall()))
             delivery = await self._send(contact, told_at(due, self._clock.wall(), self._zone))
+            self._outcomes[contact.id] = None if delivery.accepted else delivery.reason or "no reason was given"
             if not delivery.accepted:
                 return await self._put_off(due, delivery.reason or "no reason was given")
             log.info("contact told", notification=notification.id, contact=contact.id, attempts=due.attempts + 1)

@@ -10,18 +10,20 @@ It names no diagnosis. What to do comes from public guidance, for each kind:
 - breathing pauses in sleep: the NHS page "Sleep apnoea" (nhs.uk/conditions/sleep-apnoea: see a GP; tests can be done
   while you sleep at home);
 - a resting heart rate above the usual: Mishra et al., Nat Biomed Eng 4, 2020, saw it days before symptoms of COVID-19.
+
+A fault of the watching itself is told to whoever looks after the house; what to do about it stands in its sentence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from types import MappingProxyType
 from typing import Final
 
 from edge.notify.phone import Message
-from edge.readings import Alert, AlertState, DueNotification, Risk
+from edge.readings import Alert, AlertState, DueNotification, FaultKind, Risk
 
 # Our choice: younger than this, "now" is still true enough.
 LATE_AFTER_S: Final = 120.0
@@ -91,6 +93,115 @@ _WORDS: Final[Mapping[str, _Words]] = MappingProxyType(
 )
 
 
+# {what} is what is at fault, such as "Anna's strap and Ben's watch".
+_FAULT_WORDS: Final[Mapping[str, _Words]] = MappingProxyType(
+    {
+        FaultKind.NO_DATA: _Words(
+            "Nothing comes from {what}",
+            "Nothing has come from {what} since {since}. {why}",
+            "Data come again from {what}",
+            "{what}: data have come again, as of {until}. Nothing had come since {since}.",
+        ),
+        FaultKind.NEVER_SEEN: _Words(
+            "Nothing was ever heard of {what}",
+            "Hearthbeat has been waiting for {what} since {since}. {why}",
+            "First data from {what}",
+            "The first data of {what} have come, at {until}.",
+        ),
+        FaultKind.BATTERY_LOW: _Words(
+            "Battery low: {what}",
+            "The battery of {what} is low, as seen at {since}. {why}",
+            "Battery charged: {what}",
+            "The battery of {what} is no longer low, as of {until}.",
+        ),
+        FaultKind.NOT_WORN: _Words(
+            "Not worn: {what}",
+            "{what} has not been worn since {since}, as far as it can tell. {why}",
+            "Worn again: {what}",
+            "{what} is worn again, as of {until}.",
+        ),
+        FaultKind.FROZEN_VALUE: _Words(
+            "{what} seems stuck",
+            "The value of {what} has not changed since {since}. {why}",
+            "{what} is no longer stuck",
+            "The values of {what} change again, as of {until}. They had not since {since}.",
+        ),
+        FaultKind.DEVICE_CLOCK: _Words(
+            "Wrong clock: {what}",
+            "The clock of {what} was found wrong at {since}. {why}",
+            "Clock right again: {what}",
+            "The clock of {what} is right again, as of {until}.",
+        ),
+        FaultKind.CLOCK: _Words(
+            "Hearthbeat's clock is doubtful",
+            "Since {since}: {why}",
+            "Hearthbeat's clock is right again",
+            "Hearthbeat's clock, doubtful since {since}, has run steadily until {until}.",
+        ),
+        FaultKind.BLUETOOTH: _Words(
+            "Hearthbeat hears no wearable",
+            "Since {since}: {why}",
+            "Bluetooth works again",
+            "Bluetooth, which failed at {since}, works again at {until}.",
+        ),
+        FaultKind.MODEL: _Words(
+            "Not watched for: {what}",
+            "Hearthbeat has not been able to watch for {what} since {since}. {why} Install Hearthbeat again.",
+            "Watched for again: {what}",
+            "Hearthbeat watches for {what} again since {until}.",
+        ),
+        FaultKind.STORE: _Words(
+            "Hearthbeat has trouble with its disk: {what}",
+            "{what} has failed since {since}. {why} Watching goes on meanwhile.",
+            "Hearthbeat's disk works again: {what}",
+            "{what}, which failed from {since} on, works again at {until}.",
+        ),
+        FaultKind.DISK_FULL: _Words(
+            "Hearthbeat's disk is nearly full",
+            "Since {since}: {why}",
+            "Hearthbeat's disk has room again",
+            "Hearthbeat's disk, nearly full since {since}, has room again at {until}.",
+        ),
+        FaultKind.CONTACT: _Words(
+            "{what} cannot be told anything",
+            "No message has reached {what} since {since}. {why} What waits will be sent when it can be.",
+            "{what} can be told again",
+            "Messages reach {what} again, as of {until}. None had since {since}.",
+        ),
+        FaultKind.BROKER_REFUSES: _Words(
+            "The broker refuses Hearthbeat",
+            "Since {since}: {why} Alerts still reach the phones; summaries wait here.",
+            "The broker accepts Hearthbeat again",
+            "The broker, which refused from {since} on, accepts Hearthbeat again at {until}.",
+        ),
+        FaultKind.BROKER_UNREACHABLE: _Words(
+            "The broker cannot be reached",
+            "Since {since}: {why} Alerts still reach the phones.",
+            "The broker can be reached again",
+            "The broker, out of reach since {since}, can be reached again at {until}.",
+        ),
+        FaultKind.OUTBOX_STUCK: _Words(
+            "Messages to the broker are stuck",
+            "Since {since}: {why} Alerts still reach the phones.",
+            "Messages to the broker flow again",
+            "Messages to the broker, stuck since {since}, flow again at {until}.",
+        ),
+    }
+)
+
+
+def fault_text(alert: Alert, subjects: Sequence[str], zone: tzinfo | None = None) -> AlertText:
+    """Say what has failed, since when, and what to do; `subjects` are what the family calls what is at fault."""
+    what = listed(subjects)
+    told = _told(alert, _FAULT_WORDS[alert.kind], {"what": what}, zone)
+    return AlertText(_capital(told.title), _capital(told.body))
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence lists them: "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
 def alert_text(alert: Alert, person_name: str, zone: tzinfo | None = None) -> AlertText:
     """Say what is the matter, why we think so, since when, and what to do.
 
@@ -103,12 +214,16 @@ def alert_text(alert: Alert, person_name: str, zone: tzinfo | None = None) -> Al
         f"{{name}}: over: {kind}",
         "It began at {since} and ended at {until}.",
     )
+    return _told(alert, words, {"name": person_name}, zone)
+
+
+def _told(alert: Alert, words: _Words, names: Mapping[str, str], zone: tzinfo | None) -> AlertText:
     last = alert.opened_at if alert.state is AlertState.RAISED else alert.cleared_at
     if last is None:
         message = f"alert {alert.id} is cleared without a time"
         raise ValueError(message)
     filled = {
-        "name": person_name,
+        **names,
         "since": clock_time(alert.since, last, zone),
         "until": clock_time(last, last, zone),
         "why": alert.explanation.sentence,
@@ -116,6 +231,10 @@ def alert_text(alert: Alert, person_name: str, zone: tzinfo | None = None) -> Al
     if alert.state is AlertState.RAISED:
         return AlertText(words.title.format(**filled), words.body.format(**filled))
     return AlertText(words.cleared_title.format(**filled), words.cleared_body.format(**filled))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def told_at(due: DueNotification, now: float, zone: tzinfo | None = None) -> Message:

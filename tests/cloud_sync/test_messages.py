@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from cloud_sync import messages
-from edge.readings import Alert, AlertState, Channel, Explanation, Priority, Severity
+from edge.readings import Alert, AlertState, Channel, Explanation, FaultKind, Priority, Severity
 from edge.signals.summary import MinuteSummary
 from edge.store.minutes import DirtyMinute
 
@@ -97,6 +97,31 @@ def test_raised_and_cleared_are_two_messages() -> None:
     assert message.id == messages.alert("home", cleared).id
     assert message.created == 1_780_000_900.0
     assert json.loads(message.payload)["cleared_at"] == 1_780_000_900.0
+
+
+FAULT = replace(
+    ALERT,
+    person="",
+    kind=FaultKind.NO_DATA,
+    subject="C0:DE:00:00:00:01,C0:DE:00:00:00:02",
+    explanation=Explanation("It is in reach but says nothing."),
+)
+
+
+def test_a_fault_says_what_and_of_how_many_but_no_address() -> None:
+    message = messages.fault("home", FAULT)
+    assert message.topic == "hearthbeat/v1/home/fault"
+    assert (message.priority, message.created) == (Priority.FAULT, FAULT.opened_at)
+    assert "C0:DE" not in message.payload.decode()
+    told = messages.FaultMessage.model_validate_json(message.payload)
+    assert (told.kind, told.count, told.person) == ("no_data", 2, None)
+    assert told.sentence == "It is in reach but says nothing."
+
+
+def test_each_turn_of_a_fault_is_a_message_of_its_own() -> None:
+    cleared = replace(FAULT, state=AlertState.CLEARED, cleared_at=1_780_000_900.0)
+    graver = replace(FAULT, severity=Severity.CRITICAL)
+    assert len({messages.fault("home", alert).id for alert in (FAULT, FAULT, cleared, graver)}) == 3
 
 
 def test_a_status_tells_online_and_a_last_will_knows_no_time() -> None:

@@ -113,6 +113,7 @@ def test_pain_22_rows_wait_on_disk_for_a_broker_that_is_not_there(store: Store, 
     store.commit(Batch(messages=rows(50)))
     with publishing(broker_of(mosquitto), store) as publisher:
         error = _first_error(publisher)
+        assert not publisher.state().refused, "it comes back by itself"
         assert f"127.0.0.1:{mosquitto.port}: cannot be reached" in error
         assert store.outbox.outbox_depth() == 50
         mosquitto.start()
@@ -181,6 +182,7 @@ def test_a_wrong_password_is_one_clear_line_and_is_mended_by_the_file(store: Sto
     store.commit(Batch(messages=rows(3)))
     with publishing(broker, store) as publisher:
         error = _first_error(publisher)
+        assert publisher.state().refused, "somebody must mend it"
         assert error == (
             f"127.0.0.1:{mosquitto.port}: it refuses the connection: not authorized; "
             "check username and password_file under [broker]"
@@ -191,6 +193,7 @@ def test_a_wrong_password_is_one_clear_line_and_is_mended_by_the_file(store: Sto
         secret.write_text("right\n")
         subscriber = Subscriber(mosquitto, user=("home", "right"))
         subscriber.wait_for(lambda arrivals: len(ids(arrivals)) == 3)
+        assert not publisher.state().refused
     subscriber.close()
     mosquitto.stop()
 

@@ -104,14 +104,16 @@ async def test_pain_21_a_phone_that_refuses_is_told_when_it_returns_and_told_tha
     queue = StoredQueue(store)
     put(store)
     mum.status = http.HTTPStatus.INTERNAL_SERVER_ERROR
-    async with at_work(Courier(queue, [Contact("mum", mum.url)], clock, zone=UTC)):
+    async with at_work(Courier(queue, [Contact("mum", mum.url)], clock, zone=UTC)) as courier:
         for _ in range(5):
             assert await queue.outcomes.get() == "n1 failed: the service answered 500 Internal Server Error"
+            assert courier.outcomes == {"mum": "the service answered 500 Internal Server Error"}
             await clock.advance(LONGEST_RETRY_S)
         # The sixth try is under way or to come; only the answer changes.
         mum.status = http.HTTPStatus.OK
         while (await queue.outcomes.get()) != "n1 sent":
             await clock.advance(LONGEST_RETRY_S)
+        assert courier.outcomes == {"mum": None}
     (message,) = mum.shown
     assert message.title == "Mum: irregular heartbeat"
     assert message.body == "This happened at 14:05; it reaches you late. Rest."

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.notify.texts import LATE_AFTER_S, alert_text, clock_time, told_at
-from edge.readings import Alert, AlertState, DueNotification, Explanation, Notification, Severity
+from edge.notify.texts import LATE_AFTER_S, alert_text, clock_time, fault_text, listed, told_at
+from edge.readings import Alert, AlertState, DueNotification, Explanation, FaultKind, Notification, Severity
 
 SUMMER = timezone(timedelta(hours=2))
 FIVE_PAST_TWO = datetime(2026, 5, 3, 14, 5, tzinfo=SUMMER).timestamp()
@@ -53,6 +53,48 @@ def test_a_kind_without_words_of_its_own_is_told_all_the_same() -> None:
     text = alert_text(replace(RAISED, kind="silent_wearable"), "Mum", SUMMER)
     assert text.title == "Mum: silent wearable"
     assert RAISED.explanation.sentence in text.body
+
+
+FAULT = replace(
+    RAISED,
+    person="",
+    kind=FaultKind.NO_DATA,
+    subject="AA,BB",
+    explanation=Explanation("It is in reach but says nothing. Take it off and put it on again."),
+)
+
+
+def test_a_fault_says_what_since_when_and_what_to_do() -> None:
+    text = fault_text(FAULT, ["Mum's strap", "Dad's watch"], SUMMER)
+    assert text.title == "Nothing comes from Mum's strap and Dad's watch"
+    assert text.body == (
+        "Nothing has come from Mum's strap and Dad's watch since 14:05. It is in reach but says nothing. Take it off "
+        "and put it on again."
+    )
+    over = fault_text(
+        replace(FAULT, state=AlertState.CLEARED, cleared_at=FIVE_PAST_TWO + 3600.0), ["the strap"], SUMMER
+    )
+    assert over.title == "Data come again from the strap"
+    assert over.body == "The strap: data have come again, as of 15:05. Nothing had come since 14:05."
+
+
+@pytest.mark.parametrize("kind", FaultKind)
+@pytest.mark.parametrize("state", AlertState)
+def test_every_fault_has_words(kind: FaultKind, state: AlertState) -> None:
+    alert = replace(FAULT, kind=kind, state=state, cleared_at=FIVE_PAST_TWO + 60.0)
+    text = fault_text(alert, ["Mum's {strap}"], SUMMER)
+    assert text.title[0].isupper()
+    assert "14:0" in text.body
+    assert len(text.title) < 70
+    if state is AlertState.RAISED:
+        assert alert.explanation.sentence in text.body
+
+
+@pytest.mark.parametrize(
+    ("names", "told"), [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_names_are_listed_as_people_do(names: list[str], told: str) -> None:
+    assert listed(names) == told
 
 
 def test_an_end_without_a_time_is_refused() -> None:
