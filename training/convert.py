@@ -51,20 +51,43 @@ def _convert(architecture: Architecture, weights: Weights, samples: NDArray[np.f
 
 def _network(architecture: Architecture, weights: Weights) -> Callable[[tf.Tensor], tf.Tensor]:
     """The forward pass over constant weights: as Variables they would crash the converter."""
-    *convolutions, kernel, recurrent, bias, dense, dense_bias = map(tf.constant, weights)
-    limit = architecture.output_limit
+    constants = [tf.constant(weight) for weight in weights]
+    of_sequence = 2 * len(architecture.filters) + 5
+    seen = architecture.sequence_channels
 
     def network(values: tf.Tensor) -> tf.Tensor:
-        found = values
-        for layer, stride in enumerate(architecture.strides):
-            filters, filters_bias = convolutions[2 * layer : 2 * layer + 2]
-            found = tf.nn.relu(tf.nn.conv1d(found, filters, stride, "SAME") + filters_bias)
-        steps = _fused_lstm(found, kernel, recurrent, bias, architecture.units)
-        # A cut at -1 and 1 is part of the dense layer's operation, and leaves the int8 output exactly this range.
-        outputs = tf.matmul(_pool(steps, architecture.pooling), dense / limit) + dense_bias / limit
-        return tf.maximum(tf.minimum(outputs, 1.0), -1.0) * limit
+        output = _judge_sequence(architecture, constants[:of_sequence], values[:, :, :seen])
+        if architecture.numbers:
+            output += _judge_numbers(architecture, constants[of_sequence:], values[:, :, seen:])
+            output *= 0.5
+        return output * architecture.output_limit
 
     return network
+
+
+def _judge_sequence(architecture: Architecture, weights: list[tf.Tensor], found: tf.Tensor) -> tf.Tensor:
+    *convolutions, kernel, recurrent, bias, dense, dense_bias = weights
+    for layer, stride in enumerate(architecture.strides):
+        filters, filters_bias = convolutions[2 * layer : 2 * layer + 2]
+        found = tf.nn.relu(tf.nn.conv1d(found, filters, stride, "SAME") + filters_bias)
+    steps = _fused_lstm(found, kernel, recurrent, bias, architecture.units)
+    return _cut(_pool(steps, architecture.pooling), dense, dense_bias, architecture.output_limit)
+
+
+def _judge_numbers(architecture: Architecture, weights: list[tf.Tensor], values: tf.Tensor) -> tf.Tensor:
+    *hidden, dense, dense_bias = weights
+    found = tf.reduce_mean(values, axis=1)
+    for layer in range(len(architecture.number_units)):
+        found = tf.nn.relu(tf.matmul(found, hidden[2 * layer]) + hidden[2 * layer + 1])
+    return _cut(found, dense, dense_bias, architecture.output_limit)
+
+
+def _cut(found: tf.Tensor, dense: tf.Tensor, bias: tf.Tensor, limit: float) -> tf.Tensor:
+    """A judge's outputs as shares of `limit`, cut off at -1 and 1.
+
+    Such a cut is part of the dense layer's operation, and leaves the int8 output exactly this range.
+    """
+    return tf.maximum(tf.minimum(tf.matmul(found, dense / limit) + bias / limit, 1.0), -1.0)
 
 
 def _pool(steps: tf.Tensor, pooling: str) -> tf.Tensor:

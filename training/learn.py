@@ -11,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from training.architecture import Architecture
-from training.networks import build
+from training.networks import build, judges_of, weights_of
 from training.recipe import FitSettings, Sampler
 
 Weights = list[NDArray[np.float32]]
@@ -22,7 +22,7 @@ PREDICTED_AT_ONCE: Final = 4096
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Learnt:
-    """A network after its last epoch, its weights in the order of Keras, and the mean loss of each epoch."""
+    """A network after its last epoch, its weights in the order of `weights_of`, and the mean loss of each epoch."""
 
     network: tf.keras.Model
     weights: Weights
@@ -59,7 +59,7 @@ def learn(
     if settings.averaging:
         for variable, average in zip(network.trainable_variables, averages, strict=True):
             variable.assign(average)
-    return Learnt(network, [np.asarray(weight, dtype=np.float32) for weight in network.get_weights()], losses)
+    return Learnt(network, weights_of(network), losses)
 
 
 def predict(network: tf.keras.Model, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -77,13 +77,14 @@ def _step(network: tf.keras.Model, settings: FitSettings, steps: int) -> Callabl
     optimiser = tf.keras.optimizers.Adam(rate, global_clipnorm=1.0)
     variables = network.trainable_variables
     optimiser.build(variables)
+    judges = judges_of(network)
 
     # A while loop, not unrolled and without XLA: on one core XLA took five times as long for this LSTM, unrolling it
     # as long (67 to 75 microseconds an example of 60 steps, half of them left for 40 units).
     @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types here
     def step(inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            loss = _loss(network(inputs, training=True), targets, settings)
+            loss = tf.add_n([_loss(judge(inputs, training=True), targets, settings) for judge in judges])
         gradients = tape.gradient(loss, variables)
         optimiser.apply_gradients(zip(gradients, variables, strict=True))
         return loss
