@@ -9,6 +9,8 @@ from typing import Final, Protocol
 # 2026-01-01T00:00:00Z. A Raspberry Pi has no battery-backed clock and wakes up in the past; a wall clock before this
 # code was written has not been set yet.
 EARLIEST_TRUE_TIME: Final = 1_767_225_600.0
+# How long timedated is waited for, in seconds; it answers at once, or has to be started.
+NETWORK_TIME_LIMIT_S: Final = 10.0
 
 
 class Clock(Protocol):
@@ -68,3 +70,33 @@ class AcceleratedClock:
 def is_set(clock: Clock) -> bool:
     """Whether the wall clock can be believed; nothing may be stamped before."""
     return clock.wall() >= EARLIEST_TRUE_TIME
+
+
+async def network_time() -> bool | None:
+    """Whether the network keeps this machine's wall clock right, as systemd-timedated says; None where nobody knows.
+
+    It asks the kernel whether a time server steers the clock (NTPSynchronized; timedatectl(1)), whichever program does
+    the steering. What the daemon may not ask the kernel itself, timedated may.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "timedatectl",
+            "show",
+            "--property=NTPSynchronized",
+            "--value",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+    except OSError:
+        return None
+    try:
+        async with asyncio.timeout(NETWORK_TIME_LIMIT_S):
+            answer, _ = await process.communicate()
+    except TimeoutError:
+        return None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+    return {b"yes": True, b"no": False}.get(answer.strip())

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,10 +24,12 @@ from cloud_sync import messages
 from cloud_sync.broker import Broker
 from cloud_sync.publisher import Publisher
 from edge import status
+from edge.alerts.house_faults import BrokerSight
 from edge.bluetooth.link import SILENCE_LIMIT_S
 from edge.bluetooth.radio import Radio
 from edge.clock import Clock, SystemClock, is_set
 from edge.errors import ModelError, StoreError
+from edge.faults_watch import FaultsWatch, Parts
 from edge.household import Household
 from edge.maintenance import Maintenance, nightly
 from edge.nights import TELL_HOUR, TELL_MINUTE, NightWatch
@@ -36,7 +39,7 @@ from edge.notify.texts import alert_text
 from edge.pipeline import Pipeline
 from edge.readings import Alert, Channel, Notification, OutboxMessage
 from edge.recorder import Recorder
-from edge.risks.catalogue import model_folders
+from edge.risks.catalogue import is_critical, model_folders
 from edge.risks.model import RiskModel
 from edge.settings import PersonSettings, Settings, contact_url
 from edge.signals.artefacts import mark_artefacts
@@ -85,7 +88,8 @@ class Daemon:
         self._silence_limit_s = silence_limit_s
         self._stopping = asyncio.Event()
         self.progress = Progress(self.clock)
-        self.faults: list[str] = []
+        self._models: dict[str, str | None] = {}
+        self._critical_models: set[str] = set()
         self.started = asyncio.Event()
 
     @property
@@ -137,6 +141,17 @@ class Daemon:
                 silence_limit_s=self._silence_limit_s,
             )
             await self._household.move_in(self.settings.people)
+            self._faults = FaultsWatch(
+                self.settings,
+                self._household,
+                self._recorder,
+                store,
+                self.clock,
+                parts=self._parts,
+                outcomes=lambda: self._courier.outcomes,
+                tell=None if self._publisher is None else partial(messages.fault, self.settings.home.id),
+            )
+            await self._faults.restore()
             await self._live(stack)
 
     async def _live(self, stack: AsyncExitStack) -> None:
@@ -198,16 +213,19 @@ class Daemon:
             folders = model_folders(self.settings.home.models_directory)
         except ModelError as error:
             folders = []
-            self._note_fault(error)
+            self._note_model("every risk", error)
         for folder in folders:
             try:
                 models.append(RiskModel.load(folder))
+                self._models[folder.name] = None
             except ModelError as error:
-                self._note_fault(error)
+                self._note_model(folder.name, error)
+                if is_critical(folder):
+                    self._critical_models.add(folder.name)
         return models
 
-    def _note_fault(self, error: ModelError) -> None:
-        self.faults.append(str(error))
+    def _note_model(self, risk: str, error: ModelError) -> None:
+        self._models[risk] = str(error)
         _log.error("a risk is not watched", error=str(error))
 
     async def _open_store(self) -> Store | None:
@@ -277,9 +295,10 @@ class Daemon:
         await self._recorder.say(alert, notifications, told)
 
     async def _rounds(self) -> None:
-        """Look after what nobody else does: people from whom nothing comes, and a publisher that has died."""
+        """Look after what nobody else does: faults, and among them people from whom nothing comes."""
         report = self.progress.register("rounds", PIPELINE_LIMIT_S)
         while True:
+            await self._faults.look()
             await self.clock.sleep(ROUND_S)
             for pipeline in self.pipelines:
                 pipeline.notice_silence()
@@ -304,12 +323,25 @@ class Daemon:
             "outbox": stored.outbox,
             "notifications": {"waiting": stored.unsent_notifications},
             "broker": self._broker_snapshot(),
+            "open_faults": self._faults.snapshot(),
             "faults": faults,
         }
 
+    def _parts(self) -> Parts:
+        """What the look for faults must know of the daemon's parts."""
+        stores = {"store": self._recorder.fault}
+        stores.update({"backup": self._maintenance.fault} if self._maintenance.tried else {})
+        stores.update({"nights": self._nights.fault} if self._nights.tried else {})
+        broker = None
+        if self._publisher is not None:
+            state = self._publisher.state()
+            broker = BrokerSight(state.connected, state.error, state.refused, state.sent, None)
+        return Parts(self._models, frozenset(self._critical_models), stores, broker)
+
     def _present_faults(self) -> list[str]:
         """What is wrong now, and what was lost since the start: one line each."""
-        faults = [*self.faults, *filter(None, (self._recorder.fault, self._maintenance.fault, self._nights.fault))]
+        troubles = (*self._models.values(), self._recorder.fault, self._maintenance.fault, self._nights.fault)
+        faults = [trouble for trouble in troubles if trouble is not None]
         if self._recorder.dropped_readings:
             faults.append(f"{self._recorder.dropped_readings} readings were dropped while the disk refused them")
         faults += [
@@ -317,7 +349,7 @@ class Daemon:
             for pipeline in self.pipelines
             if pipeline.dropped_windows
         ]
-        return faults
+        return faults + self._faults.lines()
 
     def _broker_snapshot(self) -> Mapping[str, Any]:
         if self._publisher is None:

@@ -42,6 +42,7 @@ class Maintenance:
         self._clock = clock
         self._keep_days = keep_days
         self.fault: str | None = None
+        self.tried = False
 
     async def run(self) -> None:
         """Forget what is too old, tidy the file, check it and write a backup beside it."""
@@ -56,3 +57,4 @@ class Maintenance:
         else:
             self.fault = None
             _log.info("maintenance done", kept_days=self._keep_days)
+        self.tried = True

@@ -176,6 +176,7 @@ class NightWatch:
         self._clock = clock
         self._say = say
         self.fault: str | None = None
+        self.tried = False
 
     async def run(self) -> None:
         """Judge the nights until now and say what has changed; what the disk refuses is a fault, for the next time."""
@@ -191,7 +192,7 @@ class NightWatch:
             _log.info("night judged", person=person.id, known=known, raised=verdict is not None and verdict.raised)
             if alert is not None:
                 await self._say(person, alert)
-        self.fault = fault
+        self.fault, self.tried = fault, True
 
     def _look(self, person: str, now: float) -> tuple[Verdict | None, Alert | None]:
         with Store(self._path) as store:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from edge.alerts.faults import is_fault
 from edge.bluetooth.link import LinkState
 from edge.clock import SystemClock
+from edge.fault_fields import fault_fields
 from edge.pipeline import person_fields
 from edge.readings import Alert, Assessment
 from edge.settings import Settings
@@ -67,30 +69,43 @@ def ask(folder: Path) -> dict[str, Any] | None:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the store adds to a status: of each person each risk's latest Assessment, and the open Alerts."""
+    """What the store adds to a status: of each person each risk's latest Assessment, and the open Alerts.
+
+    `faults` are the open Alerts of faults, of whatever they are about.
+    """
 
     people: Mapping[str, tuple[list[Assessment], list[Alert]]]
     outbox: Mapping[str, int | None]
     unsent_notifications: int | None
+    faults: list[Alert]
 
     def of(self, person: str) -> tuple[list[Assessment], list[Alert]]:
         """Each risk's latest Assessment, and the open Alerts, of one person."""
         return self.people.get(person, ([], []))
 
 
-NOTHING_STORED: Final = Stored({}, {"waiting": None, "parked": None, "dropped": None}, None)
+NOTHING_STORED: Final = Stored({}, {"waiting": None, "parked": None, "dropped": None}, None, [])
 
 
 def read_store(store: Store, people: Iterable[str]) -> Stored:
     """What the store knows now. Raises StoreError."""
+    opened = store.alerts.open_alerts()
+    risks = [alert for alert in opened if not is_fault(alert)]
     return Stored(
-        {person: (store.assessments.latest_assessments(person), store.alerts.open_alerts(person)) for person in people},
+        {
+            person: (
+                store.assessments.latest_assessments(person),
+                [alert for alert in risks if alert.person == person],
+            )
+            for person in people
+        },
         {
             "waiting": store.outbox.outbox_depth(),
             "parked": len(store.outbox.parked()),
             "dropped": sum(loss.messages for loss in store.outbox.losses()),
         },
         store.notifications.unsent_notifications(),
+        [alert for alert in opened if is_fault(alert)],
     )
 
 
@@ -116,6 +131,7 @@ def stored(settings: Settings) -> Snapshot:
         "outbox": known.outbox,
         "notifications": {"waiting": known.unsent_notifications},
         "broker": {"state": "not connected", "error": None},
+        "open_faults": [fault_fields(alert, settings.people) for alert in known.faults],
         "faults": ["the daemon does not run; start it with `systemctl start hearthbeat`"],
     }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Final
 
 from edge.alerts.faults import START_S, Key
@@ -55,11 +54,11 @@ class HouseSight:
     radio: str | None = None
     radio_is_known: bool = True
     synchronised: bool | None = None
-    models: Mapping[str, str | None] = MappingProxyType({})
+    models: Mapping[str, str | None] = field(default_factory=dict)
     critical_models: frozenset[str] = frozenset()
-    stores: Mapping[str, str | None] = MappingProxyType({})
+    stores: Mapping[str, str | None] = field(default_factory=dict)
     free_bytes: int | None = None
-    contacts: Mapping[str, str | None] = MappingProxyType({})
+    contacts: Mapping[str, str | None] = field(default_factory=dict)
     broker: BrokerSight | None = None
     radio_is_critical: bool = False
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from edge.errors import ModelError
-from edge.readings import Risk
+from edge.readings import Risk, Severity
 from edge.risks.interpreter import Runtime
+from edge.risks.manifest import read_manifest
 from edge.risks.model import RiskModel
 
 # Beside the package, in a checkout and in an installed wheel alike.
@@ -31,6 +32,14 @@ def model_folders(folder: Path | None = None) -> list[Path]:
 def load_models(folder: Path | None = None, *, runtime: Runtime | None = None) -> dict[Risk, RiskModel]:
     """Open every model of the folder; ModelError when there is none, or one cannot be used."""
     return {Risk(path.name): RiskModel.load(path, runtime=runtime) for path in model_folders(folder)}
+
+
+def is_critical(folder: Path) -> bool:
+    """Whether a model, which may be damaged, watches for a risk whose alerts are critical; False where nobody knows."""
+    try:
+        return read_manifest(folder).policy.severity is Severity.CRITICAL
+    except ModelError:
+        return False
 
 
 def card_of(risk: str, folder: Path | None = None) -> Path:

@@ -1,0 +1,51 @@
+"""A fault's alert as `hearthbeat status` tells it, with the names that the family uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import tzinfo
+from types import MappingProxyType
+from typing import Any, Final
+
+from edge.notify.texts import clock_time, listed
+from edge.readings import Alert
+from edge.settings import PersonSettings
+
+_PARTS: Final = MappingProxyType(
+    {"store": "storing", "backup": "the nightly backup", "nights": "the look at the nights", "clock": "the clock"}
+)
+
+
+def fault_names(alert: Alert, people: Iterable[PersonSettings]) -> list[str]:
+    """What the family calls what is at fault."""
+    wearables = {
+        wearable.address: f"{person.name or person.id}'s {wearable.name or f'wearable {wearable.address}'}"
+        for person in people
+        for wearable in person.wearables
+    }
+    return [
+        wearables.get(subject) or _PARTS.get(subject) or subject.replace("_", " ")
+        for subject in alert.subject.split(",")
+    ]
+
+
+def fault_fields(alert: Alert, people: Iterable[PersonSettings]) -> dict[str, Any]:
+    """A fault's alert for JSON; times are seconds since 1970 UTC."""
+    return {
+        "id": alert.id,
+        "kind": alert.kind,
+        "person": alert.person or None,
+        "subjects": alert.subject.split(","),
+        "what": listed(fault_names(alert, people)),
+        "severity": alert.severity.value,
+        "since": alert.since,
+        "opened_at": alert.opened_at,
+        "sentence": alert.explanation.sentence,
+    }
+
+
+def fault_line(alert: Alert, people: Sequence[PersonSettings], now: float, zone: tzinfo | None = None) -> str:
+    """A fault's alert in one line for people, as of `now`."""
+    what = listed(fault_names(alert, people))
+    since = clock_time(alert.since, now, zone)
+    return f"{what}: {alert.kind.replace('_', ' ')} since {since}. {alert.explanation.sentence}"
