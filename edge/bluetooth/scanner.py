@@ -67,7 +67,6 @@ Listener = Callable[[BLEDevice, Sighting], None]
 class _Waiter:
     address: str
     absent_for: float
-    since: float
     found: asyncio.Future[BLEDevice]
 
 
@@ -94,6 +93,7 @@ class Scanner:
         self._awaited = asyncio.Event()
         self._heard_at = self._calm_since = clock.monotonic()
         self._last_seen: dict[str, float] = {}
+        self._missed_since: dict[str, float] = {}
         self._can_be_passive = True
         self._passive = True
         self._in_vain = 0
@@ -125,8 +125,8 @@ class Scanner:
         """
         address = address.upper()
         self._last_seen.setdefault(address, float("-inf"))
-        found = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(address, absent_for, self._clock.monotonic(), found)
+        self._missed_since.setdefault(address, self._clock.monotonic())
+        waiter = _Waiter(address, absent_for, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         self._awaited.set()
         try:
@@ -194,7 +194,9 @@ class Scanner:
     def _is_missed(self) -> bool:
         """Whether somebody wants to hear more than passive listening has told."""
         now = self._clock.monotonic()
-        return bool(self._listeners) or any(now - waiter.since >= PASSIVE_S for waiter in self._waiters)
+        return bool(self._listeners) or any(
+            now - self._missed_since.get(waiter.address, now) >= PASSIVE_S for waiter in self._waiters
+        )
 
     def _is_other_kind_due(self) -> bool:
         if self._passive:
@@ -215,6 +217,7 @@ class Scanner:
         if last is None:
             return
         self._last_seen[address] = now
+        self._missed_since.pop(address, None)
         for waiter in self._waiters:
             if waiter.address == address and now - last >= waiter.absent_for and not waiter.found.done():
                 waiter.found.set_result(device)

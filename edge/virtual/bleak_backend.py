@@ -23,7 +23,8 @@ from bumble.core import UUID, AdvertisingData, BaseBumbleError
 from bumble.device import Advertisement, Connection, Device, Peer
 from bumble.gatt import Characteristic
 from bumble.gatt_client import CharacteristicProxy, ServiceProxy
-from bumble.hci import HCI_LE_Create_Connection_Cancel_Command
+from bumble.hci import Address, HCI_LE_Create_Connection_Cancel_Command
+from bumble.keys import PairingKeys
 
 from edge.virtual.connection import hang_up, is_up, while_connected
 
@@ -134,7 +135,11 @@ class BumbleScanner(BaseBleakScanner):
             rssi=advertisement.rssi,
             platform_data=(advertisement,),
         )
-        device = self.create_or_update_device(address, address, said.name, advertisement.address, data)
+        details = {
+            "address": advertisement.address,
+            "props": {"AddressType": "public" if advertisement.address.is_public else "random"},  # as BlueZ has it
+        }
+        device = self.create_or_update_device(address, address, said.name, details, data)
         self.call_detection_callbacks(device, data)
 
 
@@ -174,8 +179,6 @@ class BumbleClient(BaseBleakClient):
 
     async def connect(self, pair: bool, **options: float) -> None:  # noqa: FBT001 bleak's own signature
         """See BaseBleakClient."""
-        if pair:
-            raise BleakError("virtual wearables do not pair")
         if self._device is None:
             raise BleakDeviceNotFoundError(self.address, f"{self.address} must be given as a BLEDevice")
         if self._connection is not None:
@@ -187,13 +190,32 @@ class BumbleClient(BaseBleakClient):
                 raise BleakError("the wearable disconnected at once")
             self._connection, self._peer = connection, Peer(connection)
             try:
+                await self._resume_bond(connection)
                 await self._answer(self._discover(self._peer))
+                if pair:
+                    await self.pair()
             except BaseException:
                 await hang_up(connection)
                 raise
 
+    async def _resume_bond(self, connection: Connection) -> None:
+        """Encrypt with a bonded wearable; one that has lost the bond refuses, and goes on without."""
+        if await self._bond() is not None:
+            with suppress(BaseBumbleError):
+                await while_connected(connection, connection.encrypt())
+
+    async def _bond(self) -> PairingKeys | None:
+        address, store = self._address(), self.central.keystore
+        return None if store is None else await store.get(str(address))
+
+    def _address(self) -> Address:
+        if self._device is None:
+            raise BleakDeviceNotFoundError(self.address, f"{self.address} must be given as a BLEDevice")
+        address: Address = self._device.details["address"]
+        return address
+
     async def _link(self, device: BLEDevice) -> Connection:
-        connecting = asyncio.ensure_future(self.central.connect(device.details, timeout=None))
+        connecting = asyncio.ensure_future(self.central.connect(device.details["address"], timeout=None))
         try:
             return await asyncio.shield(connecting)
         except asyncio.CancelledError:
@@ -240,12 +262,21 @@ class BumbleClient(BaseBleakClient):
             await hang_up(self._connection)
 
     async def pair(self, *_arguments: object, **_options: object) -> None:
-        """See BaseBleakClient."""
-        raise BleakError("virtual wearables do not pair")
+        """See BaseBleakClient. Like BlueZ's backend, it does nothing where there is a bond already."""
+        connection = self._connected().connection
+        if await self._bond() is None:
+            try:
+                await self._answer(connection.pair())
+            except BaseBumbleError as error:
+                raise BleakError(f"pairing with {self.address} failed: {error}") from error
 
     async def unpair(self) -> None:
         """See BaseBleakClient."""
-        raise BleakError("virtual wearables do not pair")
+        if self._connection is not None:
+            await hang_up(self._connection)
+        if await self._bond() is None or self.central.keystore is None:
+            raise BleakDeviceNotFoundError(self.address, f"there is no bond with {self.address}")
+        await self.central.keystore.delete(str(self._address()))
 
     async def read_gatt_char(self, characteristic: BleakGATTCharacteristic, **_options: object) -> bytearray:
         """See BaseBleakClient."""

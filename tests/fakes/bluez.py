@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 from bumble.core import BaseBumbleError
@@ -18,12 +19,14 @@ from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
 from edge.virtual.bleak_backend import Advertised
-from edge.virtual.connection import hang_up
+from edge.virtual.connection import hang_up, while_connected
+from tests.fakes.bluez_adapter import ADAPTER_PATH, AdapterOfBluez
 from tests.fakes.bluez_gatt import GattOfDevice, Reply
 from tests.fakes.bluez_objects import (
     ADAPTER,
     CHARACTERISTIC,
     DEVICE,
+    MONITOR_MANAGER,
     OBJECT_MANAGER,
     PROPERTIES,
     BluezError,
@@ -31,7 +34,6 @@ from tests.fakes.bluez_objects import (
     ObjectTree,
 )
 
-ADAPTER_PATH: Final = "/org/bluez/hci0"
 _NOTHING: Final[Reply] = ("", [], [])
 _CONNECT_TIMEOUT_S: Final = 2.0  # BlueZ waits 20 s; tests of wearables that are not there should not
 
@@ -39,27 +41,38 @@ Method = Callable[[str, Message], Awaitable[Reply]]
 
 
 class EmulatedBluez:
-    """org.bluez with one adapter, hci0. Its public methods, but for `start` and `stop`, are faults."""
+    """org.bluez with one adapter, hci0. Its public methods, but for `start` and `stop`, are faults.
+
+    `slots` is how many connections the adapter holds, None for any number, and `no_slot` what it says to one more.
+    `resolves` maps private addresses to those of the bonded wearables whose they are.
+    """
 
     def __init__(self, central: Device, bus_address: str) -> None:
         self.calls: list[str] = []
         self.most_connecting = 0
+        self.slots: int | None = None
+        self.no_slot = BluezError("Failed", "le-connection-concurrent-connection-limit")
+        self.resolves: dict[str, str] = {}
         self._central = central
         self._bus_address = bus_address
         self._tree = ObjectTree()
-        self._scanning: set[str] = set()
+        self.adapter = AdapterOfBluez(self._tree, central)
         self._connected: dict[str, GattOfDevice] = {}
         self._addresses: dict[str, Address] = {}
         self._failures: defaultdict[str, list[BluezError]] = defaultdict(list)
         self._connecting = 0
-        self._tasks: set[asyncio.Task[None]] = set()
         self._methods: dict[tuple[str, str], Method] = {
-            (ADAPTER, "SetDiscoveryFilter"): self._set_discovery_filter,
-            (ADAPTER, "StartDiscovery"): self._start_discovery,
-            (ADAPTER, "StopDiscovery"): self._stop_discovery,
+            (ADAPTER, "SetDiscoveryFilter"): self.adapter.set_discovery_filter,
+            (ADAPTER, "StartDiscovery"): self.adapter.start_discovery,
+            (ADAPTER, "StopDiscovery"): self.adapter.stop_discovery,
+            (ADAPTER, "RemoveDevice"): self._remove_device,
+            (MONITOR_MANAGER, "RegisterMonitor"): self.adapter.register_monitor,
+            (MONITOR_MANAGER, "UnregisterMonitor"): self.adapter.unregister_monitor,
             (DEVICE, "Connect"): self._connect,
             (DEVICE, "Disconnect"): self._disconnect,
+            (DEVICE, "Pair"): self._pair,
             (CHARACTERISTIC, "ReadValue"): lambda path, message: self._gatt(path).read_value(path, message),
+            (CHARACTERISTIC, "WriteValue"): lambda path, message: self._gatt(path).write_value(path, message),
             (CHARACTERISTIC, "StartNotify"): lambda path, message: self._gatt(path).start_notify(path, message),
             (CHARACTERISTIC, "StopNotify"): lambda path, message: self._gatt(path).stop_notify(path, message),
         }
@@ -77,11 +90,9 @@ class EmulatedBluez:
     async def stop(self) -> None:
         """Leave the bus without a word; connections drop, as they do when bluetoothd ends."""
         bus, self._tree.bus = self._tree.bus, None
-        self._scanning.clear()
-        if self._central.scanning:
-            await self._central.stop_scanning()
+        await self.adapter.forget_scans()
         await self._drop_all()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tree.rest()
         self._tree.objects.clear()
         if bus is not None and bus.connected:
             bus.disconnect()
@@ -90,28 +101,29 @@ class EmulatedBluez:
     @property
     def connected(self) -> list[str]:
         """Addresses of the wearables that are connected."""
-        return [path[-17:].replace("_", ":") for path in self._connected]
+        return [_address(path) for path in self._connected]
 
     def fail_next(self, member: str, *errors: BluezError) -> None:
         """Answer the next calls of `member` with these errors, one each."""
         self._failures[member] += errors
 
     async def power(self, *, on: bool) -> None:
-        """Switch the adapter on or off, as bluetoothctl or rfkill would."""
+        """Switch the adapter on or off, as bluetoothctl or rfkill would; off frees what was stuck."""
         if not on:
+            self._failures.pop("StartDiscovery", None)
             await self._drop_all()
-            self._scanning.clear()
-        self._tree.change(ADAPTER_PATH, ADAPTER, Powered=Variant("b", on), Discovering=Variant("b", False))
+            await self.adapter.forget_scans()
+        self.adapter.show_power(on=on)
 
     async def unplug(self) -> None:
         """Pull the adapter out."""
         await self._drop_all()
-        self._scanning.clear()
+        await self.adapter.forget_scans()
         self._tree.remove(ADAPTER_PATH)
 
     def plug(self) -> None:
         """Put the adapter in."""
-        self._tree.add(ADAPTER_PATH, {ADAPTER: _adapter_properties()})
+        self.adapter.plug()
 
     async def restart(self, *, orderly: bool) -> None:
         """Restart bluetoothd; in an orderly way it takes leave of every object, in a crash nobody is told anything."""
@@ -126,7 +138,7 @@ class EmulatedBluez:
         if path not in self._tree.objects:
             self._add_device(path, Address(address))
         await self._open(path)
-        await asyncio.gather(*self._tasks)
+        await self._tree.rest()
 
     async def let_go(self, address: str) -> None:
         """Let the radio lose this wearable's link."""
@@ -144,9 +156,7 @@ class EmulatedBluez:
         ours = message.destination in {"org.bluez", self._tree.bus and self._tree.bus.unique_name}
         if message.message_type is not MessageType.METHOD_CALL or not ours:
             return None
-        task = asyncio.get_running_loop().create_task(self._handle(message))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tree.keep(asyncio.get_running_loop().create_task(self._handle(message)))
         return True
 
     async def _handle(self, message: Message) -> None:
@@ -178,40 +188,30 @@ class EmulatedBluez:
             raise BluezError("org.freedesktop.DBus.Error.UnknownObject", f"there is no {path}")
         if interface == PROPERTIES and member == "GetAll":
             return "a{sv}", [interfaces.get(message.body[0], {})], []
+        if interface == PROPERTIES and member == "Set":
+            return await self._set(path, *message.body)
         method = self._methods.get((interface, member))
         if method is None or interface not in interfaces:
             raise BluezError("org.freedesktop.DBus.Error.UnknownMethod", member)
         return await method(path, message)
 
-    async def _set_discovery_filter(self, _path: str, _message: Message) -> Reply:
-        return _NOTHING
-
-    async def _start_discovery(self, path: str, message: Message) -> Reply:
-        if not self._tree.objects[path][ADAPTER]["Powered"].value:
-            raise BluezError("NotReady", "Resource Not Ready")
-        if message.sender in self._scanning:
-            raise BluezError("InProgress", "Operation already in progress")
-        self._scanning.add(message.sender or "")
-        if not self._central.scanning:
-            await self._central.start_scanning(filter_duplicates=False)
-        self._tree.change(path, ADAPTER, Discovering=Variant("b", True))
-        return _NOTHING
-
-    async def _stop_discovery(self, path: str, message: Message) -> Reply:
-        if message.sender not in self._scanning:
-            raise BluezError("Failed", "No discovery started")
-        self._scanning.discard(message.sender)
-        if not self._scanning:
-            await self._central.stop_scanning()
-            self._tree.change(path, ADAPTER, Discovering=Variant("b", False))
+    async def _set(self, path: str, interface: str, name: str, value: Variant) -> Reply:
+        if (interface, name) == (ADAPTER, "Powered"):
+            if not self.adapter.may_switch:
+                raise BluezError("Failed", "Blocked through rfkill")
+            await self.power(on=value.value)
+        else:
+            self._tree.change(path, interface, **{name: value})
         return _NOTHING
 
     def _on_advertisement(self, advertisement: Advertisement) -> None:
-        if not self._scanning or ADAPTER_PATH not in self._tree.objects:
+        if not self.adapter.hears(advertisement):
             return
-        path = _device_path(advertisement.address.to_string(with_type_qualifier=False))
+        heard = advertisement.address.to_string(with_type_qualifier=False)
+        path = _device_path(self.resolves.get(heard, heard))
         if path not in self._tree.objects:
             self._add_device(path, advertisement.address)
+        self._addresses[path] = advertisement.address
         said = Advertised.of(advertisement.data)
         changed = {"RSSI": Variant("n", advertisement.rssi), "UUIDs": Variant("as", said.service_uuids)}
         if said.name is not None:
@@ -228,6 +228,8 @@ class EmulatedBluez:
         return _NOTHING
 
     async def _open(self, path: str) -> None:
+        if self.slots is not None and len(self._connected) >= self.slots:
+            raise self.no_slot
         self._connecting += 1
         self.most_connecting = max(self.most_connecting, self._connecting)
         try:
@@ -242,9 +244,7 @@ class EmulatedBluez:
         gatt = self._connected[path] = GattOfDevice(self._tree, path, connection)
         connection.on("disconnection", lambda _reason: self._on_disconnection(path))
         self._tree.change(path, DEVICE, Connected=Variant("b", True))
-        task = asyncio.get_running_loop().create_task(gatt.resolve())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tree.keep(asyncio.get_running_loop().create_task(self._resume_bond(path, connection, gatt)))
 
     def _on_disconnection(self, path: str) -> None:
         gatt = self._connected.pop(path, None)
@@ -252,6 +252,44 @@ class EmulatedBluez:
             gatt.close()
             self._tree.change(path, DEVICE, ServicesResolved=Variant("b", False))
             self._tree.change(path, DEVICE, Connected=Variant("b", False))
+
+    async def _resume_bond(self, path: str, connection: Connection, gatt: GattOfDevice) -> None:
+        """Encrypt with who is bonded, as the kernel does; who has lost the bond is heard without."""
+        if self._is_paired(path) and self._central.keystore is not None:
+            keys = await self._central.keystore.get(str(Address(_address(path))))
+            if keys is not None:  # a private address resolves to the one that the keys belong to
+                await self._central.keystore.update(str(connection.peer_address), keys)
+            with suppress(BaseBumbleError, ConnectionResetError):
+                await while_connected(connection, connection.encrypt())
+        await gatt.resolve()
+
+    def _is_paired(self, path: str) -> bool:
+        return bool(self._tree.objects.get(path, {}).get(DEVICE, {}).get("Paired", Variant("b", False)).value)
+
+    async def _pair(self, path: str, _message: Message) -> Reply:
+        if self._is_paired(path):
+            raise BluezError("AlreadyExists", "Already Exists")
+        if path not in self._connected:
+            await self._open(path)
+        connection = self._connected[path].connection
+        try:
+            await while_connected(connection, connection.pair())
+        except (BaseBumbleError, ConnectionResetError) as error:
+            raise BluezError("AuthenticationFailed", "Authentication Failed") from error
+        self._tree.change(path, DEVICE, Paired=Variant("b", True), Bonded=Variant("b", True))
+        return _NOTHING
+
+    async def _remove_device(self, _path: str, message: Message) -> Reply:
+        (path,) = message.body
+        if path not in self._tree.objects:
+            raise BluezError("DoesNotExist", "Does Not Exist")
+        if path in self._connected:
+            await hang_up(self._connected[path].connection)
+        if self._central.keystore is not None:
+            with suppress(KeyError):
+                await self._central.keystore.delete(str(self._addresses[path]))
+        self._tree.remove(path)
+        return _NOTHING
 
     async def _disconnect(self, path: str, _message: Message) -> Reply:
         if path not in self._connected:
@@ -270,20 +308,12 @@ class EmulatedBluez:
         raise BluezError("Failed", "Not connected")
 
 
+def _address(path: str) -> str:
+    return path[-17:].replace("_", ":")
+
+
 def _device_path(address: str) -> str:
     return f"{ADAPTER_PATH}/dev_{address.replace(':', '_')}"
-
-
-def _adapter_properties() -> dict[str, Variant]:
-    return {
-        "Address": Variant("s", "00:11:22:33:44:55"),
-        "AddressType": Variant("s", "public"),
-        "Name": Variant("s", "emulated"),
-        "Alias": Variant("s", "emulated"),
-        "Powered": Variant("b", True),
-        "Discovering": Variant("b", False),
-        "Roles": Variant("as", ["central", "peripheral"]),
-    }
 
 
 def _device_interfaces(address: str) -> Interfaces:

@@ -26,6 +26,17 @@ _FLAGS: Final = {
     _PROPERTY.NOTIFY: "notify",
     _PROPERTY.INDICATE: "indicate",
 }
+# How BlueZ names ATT errors, where it doesn't give the number: create_gatt_dbus_error in its src/gatt-client.c.
+_NOT_PAIRED: Final = ("NotPermitted", "Not paired")
+_NAMED: Final = {
+    0x02: ("NotPermitted", "Read not permitted"),
+    0x03: ("NotPermitted", "Write not permitted"),
+    0x05: _NOT_PAIRED,
+    0x0C: _NOT_PAIRED,
+    0x0F: _NOT_PAIRED,
+    0x06: ("NotSupported", "Operation is not supported"),
+    0x08: ("NotAuthorized", "Operation Not Authorized"),
+}
 _NOTIFYING: Final = _PROPERTY.NOTIFY | _PROPERTY.INDICATE
 
 
@@ -104,6 +115,12 @@ class GattOfDevice:
         )  # as BlueZ does: who subscribed hears it too
         return "ay", [value], []
 
+    async def write_value(self, path: str, message: Message) -> Reply:
+        value, options = message.body
+        request = options["type"].value == "request"
+        await self._answer(self._peer.gatt_client.write_value(self._proxy(path).handle, bytes(value), request))
+        return "", [], []
+
     async def start_notify(self, path: str, _message: Message) -> Reply:
         def show(value: bytes) -> None:
             self._tree.change(path, CHARACTERISTIC, Value=Variant("ay", bytes(value)))
@@ -124,7 +141,11 @@ class GattOfDevice:
         if path in self._subscribers:
             raise BluezError("InProgress", "Operation already in progress")
         self._subscribers[path] = subscriber
-        await self._answer(self._peer.gatt_client.subscribe(self._proxy(path), subscriber))
+        try:
+            await self._answer(self._peer.gatt_client.subscribe(self._proxy(path), subscriber))
+        except BluezError:
+            self._subscribers.pop(path, None)
+            raise
 
     def _proxy(self, path: str) -> CharacteristicProxy[bytes]:
         if path not in self._proxies:
@@ -136,6 +157,7 @@ class GattOfDevice:
             return await while_connected(self.connection, procedure)
         except ATT_Error as error:
             code = int(error.error_code)
-            raise BluezError("Failed", f"Operation failed with ATT error: 0x{code:02x}") from error
+            other = ("Failed", f"Operation failed with ATT error: 0x{code:02x}")
+            raise BluezError(*_NAMED.get(code, other)) from error
         except ConnectionResetError as error:
             raise BluezError("Failed", "Not connected") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from dbus_fast import Message, Variant
@@ -12,6 +13,8 @@ DEVICE = "org.bluez.Device1"
 SERVICE = "org.bluez.GattService1"
 CHARACTERISTIC = "org.bluez.GattCharacteristic1"
 DESCRIPTOR = "org.bluez.GattDescriptor1"
+MONITOR = "org.bluez.AdvertisementMonitor1"
+MONITOR_MANAGER = "org.bluez.AdvertisementMonitorManager1"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 OBJECT_MANAGER = "org.freedesktop.DBus.ObjectManager"
 
@@ -34,6 +37,16 @@ class ObjectTree:
     def __init__(self) -> None:
         self.objects: dict[str, Interfaces] = {}
         self.bus: MessageBus | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def keep(self, task: asyncio.Task[None]) -> None:
+        """Hold a task until it is done."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def rest(self) -> None:
+        """Wait until all tasks that were kept are done."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def add(self, path: str, interfaces: Interfaces) -> None:
         self.objects[path] = interfaces

@@ -27,6 +27,7 @@ class VirtualHome:
 
     bus: MessageBusDaemon
     bluez: EmulatedBluez
+    radio: VirtualRadio
     straps: tuple[VirtualStrap, ...]
 
     @property
@@ -59,7 +60,7 @@ async def virtual_home(clock: Clock, straps: int = 1) -> AsyncIterator[VirtualHo
                 for strap in worn:
                     await strap.start()
                 try:
-                    yield VirtualHome(bus, bluez, worn)
+                    yield VirtualHome(bus, bluez, radio, worn)
                 finally:
                     await close_bleak()
                     await bluez.stop()
