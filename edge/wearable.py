@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -23,6 +24,16 @@ from edge.wearables.wall_clock import WallClock
 Memories = Mapping[str, Mapping[str, Mapping[str, float]]]
 NO_MEMORIES: Final[Memories] = MappingProxyType({})
 
+# Profiles that may tell the same channel of one wearable, the best first: Polar's optical wearables smooth the RR
+# intervals of their heart rate service, if they tell any; a strap's pulse intervals are not asked for (see
+# edge.wearables.polar_session).
+RIVALS: Final[Mapping[Channel, tuple[str, ...]]] = MappingProxyType(
+    {Channel.RR_INTERVAL: ("polar_measurement_data", "heart_rate")}
+)
+# The better profile counts while it has told the channel within this time: Polar's optical wearables tell theirs every
+# five seconds or so. And whether it is worn, one profile says for the others for as long. Our choice.
+RIVAL_S: Final = 30.0
+
 _log = structlog.get_logger("wearable")
 
 
@@ -31,7 +42,8 @@ class Wearable:
     """What is known of one wearable right now; `last_reading` is on the wall clock, in seconds.
 
     `sessions` are the conversations with it by the profile's name, `memories` what was last kept of each, and `learnt`
-    says that a packet has changed that.
+    says that a packet has changed that. `told_at` is when a profile last told a channel that others tell too, `off_at`
+    when one last said that it is not worn, None where one has said since that it is.
     """
 
     source: Source
@@ -49,6 +61,8 @@ class Wearable:
     values: dict[Channel, float] = field(default_factory=dict)
     malformed_packets: int = 0
     learnt: bool = False
+    told_at: dict[tuple[Channel, str], float] = field(default_factory=dict)
+    off_at: float | None = None
 
     def hear(self, packet: Packet) -> tuple[Reading, ...]:
         """Readings of a packet; a malformed one is counted, logged and left out."""
@@ -63,7 +77,30 @@ class Wearable:
             log("malformed packet", person=self.source.person, device=packet.address, error=str(error))
             return ()
         self.learnt = self.learnt or session.memory is not self.memories[profile]
-        return readings
+        return self._settled(profile, readings, packet.received_at)
+
+    def _settled(self, profile: str, readings: tuple[Reading, ...], now: float) -> tuple[Reading, ...]:
+        """One profile's Readings as the others see them: no channel twice, and none worn that another knows is not."""
+        if any(reading.channel in RIVALS for reading in readings):
+            readings = tuple(reading for reading in readings if self._counts(profile, reading.channel, now))
+        for reading in readings:
+            if not reading.quality & Quality.CONTACT_UNKNOWN and reading.channel is not Channel.BATTERY:
+                self.off_at = now if reading.quality & Quality.NO_CONTACT else None
+        if self.off_at is None or now - self.off_at > RIVAL_S:
+            return readings
+        unknown, off = Quality.CONTACT_UNKNOWN, Quality.NO_CONTACT
+        return tuple(
+            replace(reading, quality=reading.quality & ~unknown | off) if reading.quality & unknown else reading
+            for reading in readings
+        )
+
+    def _counts(self, profile: str, channel: Channel, now: float) -> bool:
+        order = RIVALS.get(channel, ())
+        if profile not in order:
+            return True
+        better = order[: order.index(profile)]
+        self.told_at[channel, profile] = now
+        return not any(now - self.told_at.get((channel, other), -math.inf) <= RIVAL_S for other in better)
 
     def lost(self) -> tuple[Reading, ...]:
         """Take that the link is gone; the Readings that the sessions have held back."""
@@ -115,14 +152,17 @@ class Wearable:
 
 def wearables_of(person: PersonSettings, memories: Memories = NO_MEMORIES) -> dict[str, Wearable]:
     """A person's wearables by address, in the order of preference."""
-    found = {}
-    for settings in person.wearables:
-        clock = WallClock()
-        source, remembered = Source(person.id, settings.address), memories.get(settings.address, {})
-        sessions = {
-            profile.name: profile.session(source, remembered.get(profile.name, NO_MEMORY), clock)
-            for profile in PROFILES
-        }
-        kept = {name: session.memory for name, session in sessions.items()}
-        found[settings.address] = Wearable(source, settings.name, sessions, kept, clock)
-    return found
+    return {
+        settings.address: wearable_of(Source(person.id, settings.address), settings.name, memories)
+        for settings in person.wearables
+    }
+
+
+def wearable_of(source: Source, name: str, memories: Memories = NO_MEMORIES) -> Wearable:
+    """One wearable that has not been connected yet."""
+    clock, remembered = WallClock(), memories.get(source.device, {})
+    sessions = {
+        profile.name: profile.session(source, remembered.get(profile.name, NO_MEMORY), clock) for profile in PROFILES
+    }
+    kept = {name: session.memory for name, session in sessions.items()}
+    return Wearable(source, name, sessions, kept, clock)

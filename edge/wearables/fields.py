@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import groupby
 from typing import Final, NamedTuple
 
 from edge.errors import DecodeError
 from edge.readings import CHANNELS, Channel, Quality, Reading, Source
 from edge.wearables.ieee11073 import Number, Special, decode_float, decode_sfloat, encode_float, encode_sfloat
 
-# Our choice: no quantity that a wearable measures is a thousandth as large in its channel's unit. Such a number is a
-# broken packet, and the store could not keep it.
+# Our choice: no quantity that a wearable measures is a thousandth as large in its channel's unit, and no converter of
+# a steady signal has as many bits. Such a number is a broken packet, and the store could not keep it.
 _ABSURD: Final = 1e6
+_ABSURD_STEADY: Final = float(1 << 32)
 
 
 class DateTime(NamedTuple):
@@ -123,11 +125,7 @@ def sample(
         return ()
     facts = CHANNELS[channel]
     if abs(value) > _ABSURD:
-        raise DecodeError(
-            f"a packet was left out: its {channel} is {value:g} {facts.unit}",
-            where=source.device,
-            mend="check the wearable's firmware and that its battery is not low",
-        )
+        raise _absurd(channel, value, source)
     in_range = facts.low <= value <= facts.high
     return (
         Reading(
@@ -140,6 +138,60 @@ def sample(
             values=(value,),
             quality=quality if in_range else quality | Quality.OUT_OF_RANGE,
         ),
+    )
+
+
+def steady(
+    channel: Channel,
+    values: tuple[float, ...],
+    source: Source,
+    start: float,
+    interval_s: float,
+    received_at: float,
+    quality: Quality,
+) -> tuple[Reading, ...]:
+    """Samples in the channel's unit, one every `interval_s`, as Readings; runs that cannot be true are marked.
+
+    GAP_BEFORE in `quality` is said of the first one only. Raises DecodeError for a number that no sensor measures.
+    """
+    facts = CHANNELS[channel]
+    low, high, axes = facts.low, facts.high, facts.axes
+    if not values:
+        return ()
+    runs = [(quality, values)]
+    least, most = min(values), max(values)
+    if not (least > -_ABSURD_STEADY and most < _ABSURD_STEADY):
+        raise _absurd(channel, least if -least > most else most, source)
+    if least < low or most > high:
+        samples = (values[begin : begin + axes] for begin in range(0, len(values), axes))
+        runs = [
+            (quality if in_range else quality | Quality.OUT_OF_RANGE, tuple(value for axes in run for value in axes))
+            for in_range, run in groupby(samples, lambda sample: low <= min(sample) and max(sample) <= high)
+        ]
+    found, place = [], 0
+    for marks, run in runs:
+        found.append(
+            Reading(
+                person=source.person,
+                device=source.device,
+                channel=channel,
+                unit=facts.unit,
+                start=start + interval_s * place,
+                received_at=received_at,
+                values=run,
+                quality=marks if not place else marks & ~Quality.GAP_BEFORE,
+                interval_s=interval_s,
+            )
+        )
+        place += len(run) // axes
+    return tuple(found)
+
+
+def _absurd(channel: Channel, value: float, source: Source) -> DecodeError:
+    return DecodeError(
+        f"a packet was left out: its {channel} is {value:g} {CHANNELS[channel].unit}",
+        where=source.device,
+        mend="check the wearable's firmware and that its battery is not low",
     )
 
 

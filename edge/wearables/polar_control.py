@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -86,7 +86,8 @@ _OCTETS: Final = {
     Setting.CHANNELS: 1,
     Setting.FACTOR: 4,
 }
-_RESPONSE: Final = 0xF0
+# With what every answer begins.
+RESPONSE: Final = 0xF0
 _FEATURES: Final = 0x0F
 
 
@@ -122,7 +123,7 @@ def decode_request(payload: bytes) -> tuple[OpCode, int, dict[Setting, tuple[int
 
 def encode_response(response: Response) -> bytes:
     """The octets that a wearable indicates: decode_response(encode_response(r)) == r."""
-    head = bytes_of(_RESPONSE, response.op_code, response.measurement, response.answer)
+    head = bytes_of(RESPONSE, response.op_code, response.measurement, response.answer)
     settings = b"".join(
         bytes_of(setting, len(numbers)) + b"".join(number.to_bytes(_OCTETS[setting], "little") for number in numbers)
         for setting, numbers in response.settings.items()
@@ -144,10 +145,20 @@ def decode_features(payload: bytes) -> frozenset[int]:
     return frozenset(bit for bit in range(bits.bit_length()) if bits >> bit & 1)
 
 
+def has_more(piece: bytes) -> bool:
+    """Whether the answer goes on in a further indication."""
+    return len(piece) > 4 and piece[3] == Answer.SUCCESS and piece[4] != 0
+
+
+def joined(pieces: Sequence[bytes]) -> bytes:
+    """The answer that came in these pieces, at least one: a setting may be cut where one ends."""
+    return b"".join((pieces[0][:5], *(piece[5:] for piece in pieces)))
+
+
 def decode_response(payload: bytes) -> Response:
     """What the wearable has indicated. Raises DecodeError for anything that is no answer."""
     fields = Fields(payload, "Polar measurement data control point")
-    if fields.uint(1, "response code") != _RESPONSE:
+    if fields.uint(1, "response code") != RESPONSE:
         raise fields.malformed("it is no answer")
     op_code, measurement, answer = (fields.uint(1, what) for what in ("op code", "measurement type", "answer"))
     more, settings = fields.rest()[:1], payload[5:]

@@ -1,8 +1,8 @@
 """Polar Measurement Data: ECG, acceleration, light and pulse intervals of Polar's H10, OH1 and Verity Sense.
 
 Polar's own service, as told by Polar Measurement Data Specification (polarofficial/polar-ble-sdk on GitHub, folder
-technical_documentation) and, for compressed frames, by what Polar BLE SDK 5 does in its parsers (folder sources). A
-stream must be asked for by the control point, so that this module offers frames and Readings but no profile.
+technical_documentation) and, for compressed frames, by what Polar BLE SDK 5 does in its parsers (folder sources). How
+the streams are asked for, and what becomes of the frames, is in edge.wearables.polar_session.
 
 A frame is: measurement type (1 octet), device time of the last sample (8 octets), frame type (1 octet, bit 7:
 compressed), samples.
@@ -13,14 +13,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from enum import IntEnum
-from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import DecodeError
-from edge.readings import CHANNELS, Channel, Quality, Reading, Source
 
 SERVICE: Final = "fb005c80-02e7-f387-1cad-8acd2d8df0c8"
 CONTROL_POINT: Final = "fb005c81-02e7-f387-1cad-8acd2d8df0c8"
@@ -103,7 +101,6 @@ _WIDEST: Final = 32
 _WORTH: Final = tuple(
     np.array([2.0**bit for bit in range(width - 1)] + [-(2.0 ** (width - 1))][:width]) for width in range(_WIDEST + 1)
 )
-_ACCELERATION: Final = CHANNELS[Channel.ACCELERATION]
 
 
 def decode(payload: bytes, factor: float = 1.0) -> Frame:
@@ -159,45 +156,6 @@ def encode_compressed(frame: Acceleration, width: int) -> bytes:
             bits |= (delta & (1 << width) - 1) << place * width
         body += bytes((width, len(block) // _AXES)) + bits.to_bytes((len(block) * width + 7) // 8, "little")
     return _HEAD.pack(MeasurementType.ACCELERATION, frame.device_time_ns, 1 | _COMPRESSED) + body
-
-
-def acceleration_readings(
-    frame: Acceleration, source: Source, received_at: float, interval_s: float
-) -> tuple[Reading, ...]:
-    """Readings of acceleration (mg), a sample every `interval_s`; provisional, the last sample falls at `received_at`.
-
-    Neighbouring samples of differing quality become Readings of their own.
-    """
-    mg = frame.mg
-    start = received_at - interval_s * (len(mg) // _AXES - 1)
-    if not mg or (_ACCELERATION.low <= min(mg) and max(mg) <= _ACCELERATION.high):
-        return (_reading(mg, source, start, received_at, interval_s, Quality.GOOD),) if mg else ()
-    found, place = [], 0
-    samples = [mg[begin : begin + _AXES] for begin in range(0, len(mg), _AXES)]
-    for in_range, run in groupby(
-        samples, lambda axes: _ACCELERATION.low <= min(axes) <= max(axes) <= _ACCELERATION.high
-    ):
-        values = tuple(value for axes in run for value in axes)
-        quality = Quality.GOOD if in_range else Quality.OUT_OF_RANGE
-        found.append(_reading(values, source, start + interval_s * place, received_at, interval_s, quality))
-        place += len(values) // _AXES
-    return tuple(found)
-
-
-def _reading(
-    mg: tuple[float, ...], source: Source, start: float, received_at: float, interval_s: float, quality: Quality
-) -> Reading:
-    return Reading(
-        person=source.person,
-        device=source.device,
-        channel=Channel.ACCELERATION,
-        unit=_ACCELERATION.unit,
-        start=start,
-        received_at=received_at,
-        values=mg,
-        quality=quality,
-        interval_s=interval_s,
-    )
 
 
 def _acceleration(payload: bytes, frame_type: int, factor: float, *, compressed: bool) -> tuple[float, ...]:

@@ -6,14 +6,12 @@ The frames of acceleration and the pulse intervals are those of the tests of Pol
 from __future__ import annotations
 
 from contextlib import suppress
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import DecodeError
-from edge.readings import Channel, Quality
 from edge.wearables.polar_pmd import (
     Acceleration,
     Ecg,
@@ -21,12 +19,11 @@ from edge.wearables.polar_pmd import (
     Ppg,
     PulseInterval,
     PulseIntervals,
-    acceleration_readings,
     decode,
     encode,
     encode_compressed,
 )
-from tests.edge.wearables.strategies import RECEIVED_AT, SOURCE, UINT8, UINT16
+from tests.edge.wearables.strategies import UINT8, UINT16
 
 UINT64 = st.integers(0, 2**64 - 1)
 INT24 = st.integers(-(1 << 23), (1 << 23) - 1)
@@ -71,13 +68,8 @@ def test_compressed_frame_that_is_encoded_is_decoded(
 @given(st.sampled_from([0, 1, 2, 3]), st.sampled_from([0, 1, 2, 0x80, 0x81]), st.binary(max_size=64))
 def test_any_bytes_are_a_frame_or_a_decode_error(kind: int, frame_type: int, content: bytes) -> None:
     payload = bytes((kind,)) + bytes(8) + bytes((frame_type,)) + content
-    frame: Frame = Acceleration(0, ())
     with suppress(DecodeError):
-        frame = decode(payload)
-    if isinstance(frame, Acceleration):
-        for reading in acceleration_readings(frame, SOURCE, RECEIVED_AT, 0.02):
-            outside = [not -16_000.0 <= value <= 16_000.0 for value in reading.values]
-            assert any(outside) == bool(reading.quality & Quality.OUT_OF_RANGE)
+        decode(payload)
 
 
 @given(st.binary(max_size=32))
@@ -125,25 +117,6 @@ def test_ecg_is_in_microvolts() -> None:
 def test_compressed_light_is_summed_up_from_its_deltas() -> None:
     frame = decode(bytes.fromhex("010094357700000000800100000200000300000400000401f1e3"))
     assert frame == Ppg(2_000_000_000, ((1, 2, 3, 4), (2, 1, 6, 2)))
-
-
-def test_last_sample_falls_at_the_arrival_and_the_others_before_it() -> None:
-    (reading,) = acceleration_readings(Acceleration(5, (0.0, 0.0, 1000.0) * 3), SOURCE, RECEIVED_AT, 0.02)
-    assert (reading.channel, reading.unit, reading.interval_s) == (Channel.ACCELERATION, "mg", 0.02)
-    assert reading.start == at(RECEIVED_AT - 0.04)
-    assert reading.end == at(RECEIVED_AT)
-    assert acceleration_readings(Acceleration(5, ()), SOURCE, RECEIVED_AT, 0.02) == ()
-
-
-def test_samples_out_of_range_become_readings_of_their_own() -> None:
-    still, impossible = (0.0, 0.0, 1000.0), (0.0, 20_000.0, 0.0)
-    frame = Acceleration(5, still * 2 + impossible + still)
-    found = acceleration_readings(frame, SOURCE, RECEIVED_AT, 0.02)
-    assert [reading.quality for reading in found] == [Quality.GOOD, Quality.OUT_OF_RANGE, Quality.GOOD]
-    assert tuple(value for reading in found for value in reading.values) == frame.mg
-    assert found[-1].end == at(RECEIVED_AT)
-    for before, after in pairwise(found):
-        assert after.start == at(before.end + 0.02)
 
 
 @pytest.mark.parametrize(

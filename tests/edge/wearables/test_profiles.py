@@ -26,6 +26,7 @@ def test_every_module_with_a_profile_is_found() -> None:
         "current_time",
         "device_information",
         "heart_rate",
+        "polar_measurement_data",
         "pulse_oximeter",
         "thermometer",
         "weight_scale",
