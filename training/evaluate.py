@@ -190,7 +190,7 @@ def _measured(
             for name, of_group in _by_group(scored).items()
         },
         alerts=_rounded(recipe.alert_figures(judged, policy)) if alerts else {},
-        other=_rounded(recipe.other_figures(judged, policy)) if alerts else {},
+        other=_rounded(recipe.other_figures(judged, policy)),
     )
 
 
