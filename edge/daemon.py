@@ -140,7 +140,7 @@ class Daemon:
                 say=self._say,
                 silence_limit_s=self._silence_limit_s,
             )
-            await self._household.move_in(self.settings.people)
+            await self._household.move_in(self.settings)
             self._faults = FaultsWatch(
                 self.settings,
                 self._household,
@@ -161,9 +161,8 @@ class Daemon:
         scheduler.add_job(self._nights.run, "cron", hour=TELL_HOUR, minute=TELL_MINUTE, id="nights")
         await stack.enter_async_context(status.serving(self.settings.home.state_directory, self.snapshot))
         async with asyncio.TaskGroup() as group:
-            listening = self._household.listen(group)
-            working = [group.create_task(pipeline.run(), name="pipeline") for pipeline in self.pipelines]
-            working += [
+            self._household.start(group)
+            working = [
                 group.create_task(self._recorder.run(), name="recorder"),
                 group.create_task(self._courier.run(), name="courier"),
                 group.create_task(self._rounds(), name="rounds"),
@@ -175,10 +174,7 @@ class Daemon:
             await self._stopping.wait()
             self._manager.stopping()
             scheduler.shutdown(wait=False)
-            await _end(listening)
-            for pipeline in self.pipelines:
-                pipeline.links_ended()
-            await self.settled()
+            await self._household.stop()
             await _end(working)
         await self._recorder.close()
         if self._publisher is not None:
@@ -186,8 +182,7 @@ class Daemon:
 
     async def settled(self) -> None:
         """Wait until every Window that the links have brought is assessed."""
-        for pipeline in self.pipelines:
-            await pipeline.settled()
+        await self._household.settled()
 
     async def _feed_watchdog(self, period_s: float) -> None:
         await watch(self.progress, self._manager, period_s, SystemClock())

@@ -1,33 +1,64 @@
-"""The people of a home and their links, made from the settings."""
+"""The people of a home, the devices that they share, and all their links, as the settings say; they come and go."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import Final
 
+import structlog
+
 from edge.alerts.episodes import look_back
-from edge.bluetooth.link import Link
+from edge.bluetooth.link import Link, LinkState, LinkStatus
 from edge.bluetooth.radio import Radio
 from edge.bluetooth.scanner import Scanner
 from edge.clock import Clock
 from edge.pipeline import SERIES, Pipeline, RiskWatch, stored_windows, watch_risk
-from edge.readings import Alert, Window
+from edge.readings import NOBODY, Alert, Source, Window
 from edge.recorder import Recorder
 from edge.risks.model import RiskModel
-from edge.settings import PersonSettings
+from edge.settings import PersonSettings, Settings, SharedSettings, WearableSettings
+from edge.shared import Questions, SharedDevice
 from edge.store.store import Store
+from edge.wearable import Memories, wearable_of
 from edge.wearables import PROFILES
 
 # A stored Assessment this far ahead of now, in seconds, was stamped by a clock that has been set back. Our choice.
 AHEAD_S: Final = 120.0
 
+_Member = Pipeline | SharedDevice
+
+_log = structlog.get_logger("household")
+
+
+def residents(settings: Settings) -> list[PersonSettings]:
+    """The people of a home; a shared device that only one of them uses is one more wearable of theirs."""
+    alone: dict[str, list[WearableSettings]] = {}
+    for device in settings.shared:
+        users = _users(device, settings)
+        if len(users) == 1:
+            alone.setdefault(users[0], []).append(WearableSettings(address=device.address, name=device.name))
+    return [
+        person.model_copy(update={"wearables": [*person.wearables, *alone.get(person.id, [])]})
+        for person in settings.people
+    ]
+
+
+def communal(settings: Settings) -> list[SharedSettings]:
+    """The devices that more than one person uses, each with its users' ids."""
+    devices = (device.model_copy(update={"people": _users(device, settings)}) for device in settings.shared)
+    return [device for device in devices if len(device.people) > 1]
+
+
+def _users(device: SharedSettings, settings: Settings) -> list[str]:
+    return list(dict.fromkeys(device.people)) or [person.id for person in settings.people]
+
 
 class Household:
-    """Everybody's pipeline and every wearable's link.
+    """Everybody's pipeline, every shared device, and every link.
 
     `say` tells an Alert of a person; `silence_limit_s` is each Link's.
     """
@@ -54,20 +85,112 @@ class Household:
         self._inference = inference
         self._say = say
         self._silence_limit_s = silence_limit_s
+        self._questions = Questions(store, recorder, lambda: [pipeline.person for pipeline in self.pipelines])
+        self._group: asyncio.TaskGroup | None = None
+        self._links: dict[str, asyncio.Task[None]] = {}
+        self._working: dict[_Member, asyncio.Task[None]] = {}
         self.scanner = Scanner(radio, clock, chance)
         self.pipelines: list[Pipeline] = []
+        self.shared: list[SharedDevice] = []
 
-    async def move_in(self, people: Sequence[PersonSettings]) -> None:
+    async def move_in(self, settings: Settings) -> None:
         """Make everybody's pipeline, going on where the daemon stopped before. Raises StoreError."""
-        self.pipelines = [await self._pipeline(person) for person in people]
+        self.pipelines = [await self._pipeline(person) for person in residents(settings)]
+        self.shared = [await self._shared(device) for device in communal(settings)]
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Start all that listens and works, as tasks of `group`."""
+        self._group = group
+        self._scanning = group.create_task(self.scanner.run(), name="scanner")
+        self._start_new(group)
+
+    async def stop(self) -> None:
+        """Close every link, and end when all that the links have brought is assessed, or asked about."""
+        await _end([self._scanning, *self._links.values()])
+        self._links.clear()
+        for address, owner in self._owners().items():
+            owner.link_changed(address, LinkStatus(LinkState.LOST, self._clock.wall()))
+        for one in self._members():
+            await self._finish(one)
+
+    async def settled(self) -> None:
+        """Wait until every Window that the links have brought is assessed."""
+        for pipeline in self.pipelines:
+            await pipeline.settled()
+
+    async def take_on(self, settings: Settings) -> None:
+        """Take other settings while all goes on; who and what stays notices nothing. Raises StoreError."""
+        people = {person.id: person for person in residents(settings)}
+        devices = {device.address: device for device in communal(settings)}
+        wanted: dict[str, str] = {w.address: person.id for person in people.values() for w in person.wearables}
+        wanted.update(dict.fromkeys(devices, NOBODY))
+        for address, owner in self._owners().items():
+            if wanted.get(address) != (owner.person.id if isinstance(owner, Pipeline) else NOBODY):
+                await self._close(address, owner)
+        await self._let_go([pipeline for pipeline in self.pipelines if pipeline.person.id not in people])
+        await self._let_go([device for device in self.shared if device.address not in devices])
+        self.pipelines = [await self._changed(person) for person in people.values()]
+        self.shared = [await self._same_or_new(device) for device in devices.values()]
+        if self._group is not None:
+            self._start_new(self._group)
+
+    async def _changed(self, person: PersonSettings) -> Pipeline:
+        for pipeline in self.pipelines:
+            if pipeline.person.id == person.id:
+                if pipeline.person != person:
+                    pipeline.take_on(person, await self._memories(w.address for w in person.wearables))
+                return pipeline
+        return await self._pipeline(person)
+
+    async def _same_or_new(self, settings: SharedSettings) -> SharedDevice:
+        for device in self.shared:
+            if device.address == settings.address:
+                device.people, device.wearable.name = tuple(settings.people), settings.name
+                return device
+        return await self._shared(settings)
+
+    def _start_new(self, group: asyncio.TaskGroup) -> None:
+        for one in self._members():
+            if one not in self._working:
+                self._working[one] = group.create_task(one.run(), name=type(one).__name__.lower())
+        for address, owner in self._owners().items():
+            if address not in self._links:
+                self._links[address] = group.create_task(self._link(address, owner).run(), name="link")
+
+    async def _close(self, address: str, owner: _Member) -> None:
+        """End a link; what was held back comes out."""
+        link = self._links.pop(address, None)
+        if link is not None:
+            await _end([link])
+        owner.link_changed(address, LinkStatus(LinkState.LOST, self._clock.wall()))
+
+    async def _let_go(self, those: Iterable[_Member]) -> None:
+        for one in those:
+            await self._finish(one)
+
+    async def _finish(self, one: _Member) -> None:
+        await one.settled()
+        working = self._working.pop(one, None)
+        if working is not None:
+            await _end([working])
+
+    def _members(self) -> list[_Member]:
+        return [*self.pipelines, *self.shared]
+
+    def _owners(self) -> Mapping[str, _Member]:
+        """By address, who gets what a wearable tells."""
+        owners: dict[str, _Member] = {
+            address: pipeline for pipeline in self.pipelines for address in pipeline.wearables
+        }
+        owners.update((device.address, device) for device in self.shared)
+        return owners
 
     async def _pipeline(self, person: PersonSettings) -> Pipeline:
         watches = [await self._watch(person.id, model) for model in self._models]
 
         async def say(alert: Alert) -> None:
-            await self._say(person, alert)
+            await self._say(pipeline.person, alert)
 
-        call, store = self._recorder.call, self._store
         pipeline = Pipeline(
             person,
             watches,
@@ -75,16 +198,21 @@ class Household:
             inference=self._inference,
             keep=self._recorder.keep,
             say=say,
-            memories={
-                wearable.address: await call(store.memories.of, wearable.address) for wearable in person.wearables
-            },
+            memories=await self._memories(wearable.address for wearable in person.wearables),
         )
         for watch in watches:
             pipeline.resume(watch, await self._stored_windows(watch, person))
+        call, last_readings = self._recorder.call, self._store.signals.last_readings
         for wearable in pipeline.wearables.values():
-            last = await call(store.signals.last_readings, person.id, wearable.source.device)
-            wearable.remember(last.values())
+            wearable.remember((await call(last_readings, person.id, wearable.source.device)).values())
         return pipeline
+
+    async def _shared(self, device: SharedSettings) -> SharedDevice:
+        wearable = wearable_of(Source(NOBODY, device.address), device.name, await self._memories([device.address]))
+        return SharedDevice(wearable, device.people, clock=self._clock, ask=self._questions.ask)
+
+    async def _memories(self, addresses: Iterable[str]) -> Memories:
+        return {address: await self._recorder.call(self._store.memories.of, address) for address in addresses}
 
     async def _watch(self, person: str, model: RiskModel) -> RiskWatch:
         """One risk of one person, going on where the daemon stopped before."""
@@ -108,22 +236,22 @@ class Household:
         stored = {person.wearables[0].address: (series.times, series.values, series.quality)}
         return stored_windows(watch, person, stored)
 
-    def listen(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
-        """Start the scanner and every link."""
-        links = [self._link(pipeline, address) for pipeline in self.pipelines for address in pipeline.wearables]
-        listening = [group.create_task(self.scanner.run(), name="scanner")]
-        return listening + [group.create_task(link.run(), name="link") for link in links]
-
-    def _link(self, pipeline: Pipeline, address: str) -> Link:
+    def _link(self, address: str, owner: _Member) -> Link:
         return Link(
             address,
             PROFILES,
             self.scanner,
             self._radio,
             self._clock,
-            on_packet=pipeline.receive,
-            on_state=partial(pipeline.link_changed, address),
-            openings=partial(pipeline.openings, address),
+            on_packet=owner.receive,
+            on_state=partial(owner.link_changed, address),
+            openings=partial(owner.openings, address),
             chance=self._chance,
             silence_limit_s=self._silence_limit_s,
         )
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -163,6 +163,15 @@ class Pipeline:
         """What is to be done with a wearable that has just been connected and subscribed to, one after the other."""
         return self.wearables[address].openings(self._clock.wall(), present)
 
+    def take_on(self, person: PersonSettings, memories: Memories) -> None:
+        """Go on with other settings of the same person; a wearable that stays goes on as it was."""
+        fresh = wearables_of(person, memories)
+        for address, wearable in fresh.items():
+            self.wearables.setdefault(address, wearable).name = wearable.name
+        self.wearables = {address: self.wearables[address] for address in fresh}
+        self.sources.prefer(list(fresh), person.sources)
+        self.person = person
+
     def resume(self, watch: RiskWatch, windows: Iterable[Window]) -> None:
         """Take the Windows of stored beats that a daemon which stopped has left unassessed."""
         if watch.device is not None:
@@ -214,10 +223,13 @@ class Pipeline:
         if not readings:
             return
         wearable.remember(readings)
+        wearable.last_of.update((reading.channel, reading.received_at) for reading in readings if reading.values)
         rr = [reading for reading in readings if reading.channel is Channel.RR_INTERVAL]
         self._judge(wearable, [reading for reading in readings if reading.channel is not Channel.RR_INTERVAL])
         if rr:
             self._judge(wearable, wearable.timeline.place(rr))
+        elif any(reading.channel is Channel.HEART_RATE for reading in readings):
+            wearable.timeline.hear(readings[0].received_at)
 
     def _keep_memories(self, wearable: Wearable) -> None:
         changed = wearable.changed_memories()

@@ -17,7 +17,17 @@ import structlog
 
 from edge.clock import Clock
 from edge.errors import StoreError
-from edge.readings import Alert, Assessment, Channel, DueNotification, Memory, Notification, OutboxMessage, Reading
+from edge.readings import (
+    Alert,
+    Assessment,
+    Channel,
+    Claim,
+    DueNotification,
+    Memory,
+    Notification,
+    OutboxMessage,
+    Reading,
+)
 from edge.store.minutes import DirtyMinute
 from edge.store.store import Batch, Store
 
@@ -44,6 +54,7 @@ class _Waiting:
     notifications: list[Notification] = field(default_factory=list)
     messages: list[OutboxMessage] = field(default_factory=list)
     memories: dict[tuple[str, str], Memory] = field(default_factory=dict)
+    claims: list[Claim] = field(default_factory=list)
 
     def batch(self) -> Batch:
         return Batch(
@@ -53,10 +64,11 @@ class _Waiting:
             self.notifications,
             self.messages,
             list(self.memories.values()),
+            self.claims,
         )
 
     def __bool__(self) -> bool:
-        told = self.alerts or self.notifications or self.messages
+        told = self.alerts or self.notifications or self.messages or self.claims
         return bool(self.readings or self.assessments or told or self.memories)
 
     def put_before(self, later: _Waiting) -> _Waiting:
@@ -67,6 +79,7 @@ class _Waiting:
             self.notifications + later.notifications,
             self.messages + later.messages,
             self.memories | later.memories,
+            self.claims + later.claims,
         )
 
 
@@ -126,6 +139,15 @@ class Recorder:
         self._waiting.alerts.append(alert)
         self._waiting.notifications.extend(notifications)
         self._waiting.messages.extend(messages)
+        await self.commit()
+
+    async def ask(
+        self, claims: Sequence[Claim], notifications: Sequence[Notification], memories: Iterable[Memory] = ()
+    ) -> None:
+        """Commit measurements that wait for somebody to say whose they are, with the questions, at once."""
+        self._waiting.claims.extend(claims)
+        self._waiting.notifications.extend(notifications)
+        self._waiting.memories.update({(memory.device, memory.profile): memory for memory in memories})
         await self.commit()
 
     async def run(self) -> None:

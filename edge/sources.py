@@ -71,9 +71,14 @@ class Sources:
     """
 
     def __init__(self, preferred: Sequence[str], orders: Mapping[Channel, Sequence[str]] | None = None) -> None:
+        self._choices: dict[Channel, _Choice] = {}
+        self.prefer(preferred, orders)
+
+    def prefer(self, preferred: Sequence[str], orders: Mapping[Channel, Sequence[str]] | None = None) -> None:
+        """Take another order; a wearable that is not in it any more counts for nothing."""
         self._preferred = tuple(preferred)
         self._orders = dict(orders or {})
-        self._choices: dict[Channel, _Choice] = {}
+        self._choices = {channel: one for channel, one in self._choices.items() if one.device in self._preferred}
 
     def order(self, channel: Channel) -> tuple[str, ...]:
         """The wearables in the order of preference for a channel."""

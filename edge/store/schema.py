@@ -99,6 +99,47 @@ def fault_alerts(database: Database) -> None:
     database.conn.execute("ALTER TABLE alerts ADD COLUMN subject TEXT NOT NULL DEFAULT ''")
 
 
+@MIGRATIONS()
+def raw_channels(database: Database) -> None:
+    """Samples with axes, late samples, and which minutes were told.
+
+    `others` are the further axes of a series' newest sample, as JSON; `span` is the longest time that one of its blocks
+    spans, ticks. `told` holds stretches of minutes, first and last, that were told. What an earlier edition may have
+    kept of raw channels had no times and goes.
+    """
+    raw = "(SELECT id FROM series WHERE channel IN ('acceleration', 'ecg', 'ppg'))"
+    for statement in (
+        f"DELETE FROM blocks WHERE series IN {raw}",  # noqa: S608 -- ours
+        f"DELETE FROM tail WHERE series IN {raw}",  # noqa: S608 -- ours
+        f"DELETE FROM series WHERE id IN {raw}",  # noqa: S608 -- ours
+        "ALTER TABLE series ADD COLUMN others TEXT",
+        "ALTER TABLE series ADD COLUMN span INTEGER NOT NULL DEFAULT 0",
+        "UPDATE series SET span = coalesce((SELECT max(last - first) FROM blocks WHERE series = series.id), 0)",
+        "DROP INDEX blocks_by_time",
+        "CREATE INDEX blocks_by_time ON blocks (series, last, first)",
+        """CREATE TABLE told (
+            person INTEGER NOT NULL REFERENCES names, first INTEGER NOT NULL, last INTEGER NOT NULL,
+            PRIMARY KEY (person, first)) STRICT, WITHOUT ROWID""",
+        "INSERT INTO told SELECT person, 0, minute FROM summarised",
+        "DROP TABLE summarised",
+    ):
+        database.conn.execute(statement)
+
+
+@MIGRATIONS()
+def claims(database: Database) -> None:
+    """Measurements of shared devices, until somebody says whose they are (see claims.py).
+
+    `readings` are JSON, `candidates` too: [[person, likelihood 0..1], ...].
+    """
+    database.conn.execute(
+        """CREATE TABLE claims (
+            id TEXT PRIMARY KEY, device TEXT NOT NULL, measured_at REAL NOT NULL, received_at REAL NOT NULL,
+            user INTEGER, readings TEXT NOT NULL, candidates TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting',
+            person TEXT, settled_at REAL) STRICT, WITHOUT ROWID"""
+    )
+
+
 def migrate(connection: Connection, migrations: Migrations = MIGRATIONS) -> None:
     """Bring the tables up to date, all or nothing.
 

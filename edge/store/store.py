@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from types import TracebackType
 from typing import Final, Self
 
 from edge.errors import StoreError
-from edge.readings import Alert, Assessment, Memory, Notification, OutboxMessage, Reading
+from edge.readings import Alert, Assessment, Claim, Memory, Notification, OutboxMessage, Reading
 from edge.store.alerts import Alerts
 from edge.store.assessments import Assessments
+from edge.store.claims import Claims
 from edge.store.connection import Connection, store_error
 from edge.store.memories import Memories
 from edge.store.minutes import Minutes
@@ -37,14 +39,15 @@ class Batch:
     notifications: Sequence[Notification] = ()
     messages: Sequence[OutboxMessage] = ()
     memories: Sequence[Memory] = ()
+    claims: Sequence[Claim] = ()
 
 
 class Store:
     """The file `path`, made when it is not there; for one thread at a time, each further thread opens its own.
 
-    What is kept is reached through `signals`, `assessments`, `alerts`, `notifications`, `minutes`, `memories` and
-    `outbox`; `outbox_budget` is what unsent messages may take of the disk, bytes. Every method raises StoreError when
-    the file cannot be read or written; what was committed before is then unharmed, and the call can be repeated.
+    What is kept is reached through `signals`, `assessments`, `alerts`, `notifications`, `minutes`, `memories`, `claims`
+    and `outbox`; `outbox_budget` is what unsent messages may take of the disk, bytes. Every method raises StoreError
+    when the file cannot be read or written; what was committed before is then unharmed, and the call can be repeated.
     """
 
     def __init__(self, path: Path, outbox_budget: int = DEFAULT_OUTBOX_BUDGET) -> None:
@@ -62,6 +65,7 @@ class Store:
         self.memories = Memories(self._connection)
         self.outbox = Outbox(self._connection, outbox_budget)
         self.minutes = Minutes(self._connection, self.outbox)
+        self.claims = Claims(self._connection, self.signals, self.minutes)
 
     def commit(self, batch: Batch) -> None:
         """Store `batch`, all or nothing.
@@ -77,14 +81,19 @@ class Store:
             self.notifications.insert(batch.notifications)
             self.outbox.insert(batch.messages)
             self.memories.put(batch.memories)
+            self.claims.insert(batch.claims)
 
-    def forget_before(self, time: float) -> None:
-        """Drop signals (by whole blocks), assessments and sent notifications before `time` (seconds since 1970 UTC)."""
+    def forget_before(self, time: float, raw_time: float = -math.inf) -> None:
+        """Drop signals (by whole blocks), assessments and sent notifications before `time` (seconds since 1970 UTC).
+
+        Raw channels (see readings.RAW_CHANNELS) are dropped before `raw_time`, where that is later.
+        """
         with self._connection.transaction():
-            self.signals.forget_before(time)
+            self.signals.forget_before(time, raw_time)
             self.assessments.forget_before(time)
             self.notifications.forget_before(time)
             self.minutes.forget_before(time)
+            self.claims.forget_before(time)
 
     def maintain(self) -> None:
         """Give free pages back to the disk; once a day is enough."""
