@@ -10,6 +10,10 @@ undisturbed link
 A packet that arrives later than that is either late, then the packets bunched behind it catch up, or others were lost
 before it, then none of the following catches up. So it is held for at most HOLD_S until that is known. Late packets are
 placed where the beats say; behind lost ones the chain goes on after a gap, marked GAP_BEFORE.
+
+One lost beat can hide within that bound. But a strap sends once a second, with a beat or without, so that a pause
+between two packets says where to look closer: behind it a lag of SHARE of an interval, which none of the following
+falls below, is a lost beat. A packet that was lost without a beat in it leaves no such lag.
 """
 
 from __future__ import annotations
@@ -25,6 +29,12 @@ JITTER_S: Final = 0.25
 # How long a packet may be held until it is clear whether it was late or others were lost: three of the strap's packets,
 # which come about once a second. Part of the loss bound, so short. Our choice.
 HOLD_S: Final = 3.0
+# A pause between packets in which another must have been lost, or be late: one and a half of the strap's seconds. Our
+# choice.
+PAUSE_S: Final = 1.5
+# A lag behind a pause that says so, in intervals: a lost beat makes a whole one, and the beats' own phase, of which the
+# smallest of a few packets counts, seldom a half. Our choice.
+SHARE: Final = 0.5
 # A lag that jumps by more than this, or falls by more than LEAP_BACK_S, is no lag: the wall clock was set. Our choice.
 LEAP_FORWARD_S: Final = 120.0
 LEAP_BACK_S: Final = 15.0
@@ -53,7 +63,15 @@ class RrTimeline:
         self._arrival = 0.0
         self._interval = 0.0  # last RR interval, s
         self._floor: float | None = None  # nothing is placed before this
+        self._heard = 0.0  # arrival of the last packet, with a beat or without
         self._held: list[_Packet] = []
+        self._pause = False  # whether there was a pause since the last packet with a beat
+        self._paused = False  # whether the first of what is held came behind a pause
+
+    def hear(self, arrival: float) -> None:
+        """Take that a packet has arrived, in seconds since 1970; `place` does so for those with a beat in them."""
+        self._pause = self._pause or arrival - self._heard >= PAUSE_S
+        self._heard = arrival
 
     def place(self, readings: Sequence[Reading]) -> list[Reading]:
         """The Readings whose time is now known, in order; those of this packet may be held back for up to HOLD_S.
@@ -63,17 +81,23 @@ class RrTimeline:
         if not readings:
             return []
         packet = _Packet(tuple(readings), readings[0].received_at, sum(sum(r.values) for r in readings) / 1000.0)
+        self.hear(packet.arrival)
+        paused, self._pause = self._pause, False
         if self._end is None:
             return self._anchor(packet)
         lag = self._lag_of([*self._held, packet])
         if lag > LEAP_FORWARD_S or lag < -LEAP_BACK_S:
             return [*self._release(gap=0.0), *self._anchor(packet, leap=True)]
+        settled = []
+        if paused:
+            settled = self._settle()
+            self._paused = True
         self._held.append(packet)
-        if lag <= self._bound():
-            return self._release(gap=0.0)
+        if self._lag_of(self._held) <= self._bound():
+            return [*settled, *self._release(gap=0.0)]
         if packet.arrival - self._held[0].arrival < HOLD_S:
-            return []
-        return self._release(gap=min(self._lag_of(self._held[: n + 1]) for n in range(len(self._held))))
+            return settled
+        return [*settled, *self._settle()]
 
     def flush(self) -> list[Reading]:
         """What is held, placed as if it were late: for a link that ends."""
@@ -86,7 +110,18 @@ class RrTimeline:
         self._end = None
         return released
 
+    def _settle(self) -> list[Reading]:
+        """Decide with what is known by now: whether others were lost before what is held."""
+        if not self._held:
+            return []
+        gap = min(self._lag_of(self._held[: n + 1]) for n in range(len(self._held)))
+        return self._release(gap=0.0 if self._paused and gap <= self._bound() else gap)
+
     def _bound(self) -> float:
+        """The largest lag that means nothing."""
+        if self._paused:
+            shortest = min(value for packet in self._held for reading in packet.readings for value in reading.values)
+            return SHARE * min(self._interval, shortest / 1000.0)
         longest = max(value for reading in self._held[-1].readings for value in reading.values) / 1000.0
         return max(self._interval, longest) + JITTER_S
 
@@ -104,7 +139,7 @@ class RrTimeline:
         return self._emit(packet, gap=True)
 
     def _release(self, *, gap: float) -> list[Reading]:
-        packets, self._held = self._held, []
+        packets, self._held, self._paused = self._held, [], False
         placed: list[Reading] = []
         for number, packet in enumerate(packets):
             assert self._end is not None  # noqa: S101 -- packets are held only when there is a chain

@@ -36,8 +36,10 @@ def place(packets: Iterable[tuple[float, Sequence[float]]], timeline: RrTimeline
     timeline = timeline or RrTimeline()
     placed = []
     for arrival, values in packets:
-        readings = [reading(arrival, values)] if values else []
-        placed += timeline.place(readings)
+        if values:
+            placed += timeline.place([reading(arrival, values)])
+        else:
+            timeline.hear(arrival)
     return placed + timeline.flush()
 
 
@@ -104,6 +106,30 @@ def test_lost_packets_are_one_gap_of_their_length(lost: int) -> None:
     assert gap.start - before.end == pytest.approx(missing, abs=1.1)
     tail = true_beats(rr)[-50:]
     assert max(abs(a - b) for a, b in zip(beats(placed)[-50:], tail, strict=True)) < 1.5
+
+
+@pytest.mark.parametrize("bpm", [48, 60, 73, 95, 130])
+def test_pain_09_every_lost_packet_with_beats_in_it_is_a_gap_near_where_it_was(bpm: int) -> None:
+    chance = random.Random(bpm)
+    rr = [chance.gauss(60_000 / bpm, 25) for _ in range(bpm * 30)]
+    sent = strap_packets(rr)
+    lost = {at for at in range(20, len(sent) - 20) if at % 23 == 0 and sent[at][1]}
+    placed = place(packet for at, packet in enumerate(sent) if at not in lost)
+    marked = [r.start for r in gaps(placed)]
+    assert len(lost) > 50
+    found = sum(any(abs(at - sent[n][0]) < 4.0 for at in marked) for n in lost)
+    assert found >= 0.97 * len(lost)
+    assert len(marked) <= 1.05 * len(lost)
+
+
+def test_pain_09_packet_without_a_beat_that_was_lost_is_hardly_ever_a_gap() -> None:
+    chance = random.Random(4)
+    sent = strap_packets([chance.gauss(1400, 40) for _ in range(1200)])
+    empty = {at for at, (_, values) in enumerate(sent) if not values}
+    lost = {at for at in empty if chance.random() < 0.3}
+    placed = place(packet for at, packet in enumerate(sent) if at not in lost)
+    assert len(lost) > 100
+    assert len(gaps(placed)) < 0.1 * len(lost)
 
 
 def test_irregular_beats_are_no_gaps() -> None:
