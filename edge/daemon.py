@@ -155,7 +155,8 @@ class Daemon:
             await self._live(stack)
 
     async def _live(self, stack: AsyncExitStack) -> None:
-        self._maintenance = Maintenance(self._store, self._recorder, self.clock, self.settings.store.keep_days)
+        kept = self.settings.store
+        self._maintenance = Maintenance(self._store, self._recorder, self.clock, kept.keep_days, kept.keep_raw_days)
         scheduler = nightly(self._maintenance.run)
         self._nights = NightWatch(self._store.path, self.settings.people, self.clock, self._say)
         scheduler.add_job(self._nights.run, "cron", hour=TELL_HOUR, minute=TELL_MINUTE, id="nights")

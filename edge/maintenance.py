@@ -34,20 +34,29 @@ def nightly(job: Callable[[], Awaitable[None]]) -> AsyncIOScheduler:
 
 
 class Maintenance:
-    """The nightly work on one store; `keep_days` is how long signals and assessments are kept."""
+    """The nightly work on one store.
 
-    def __init__(self, store: Store, recorder: Recorder, clock: Clock, keep_days: int) -> None:
+    `keep_days` is how long signals and assessments are kept, `keep_raw_days` how long those of raw channels are, where
+    that is shorter.
+    """
+
+    def __init__(
+        self, store: Store, recorder: Recorder, clock: Clock, keep_days: int, keep_raw_days: int | None = None
+    ) -> None:
         self._store = store
         self._recorder = recorder
         self._clock = clock
         self._keep_days = keep_days
+        self._keep_raw_days = keep_days if keep_raw_days is None else keep_raw_days
         self.fault: str | None = None
         self.tried = False
 
     async def run(self) -> None:
         """Forget what is too old, tidy the file, check it and write a backup beside it."""
         try:
-            await self._recorder.call(self._store.forget_before, self._clock.wall() - self._keep_days * SECONDS_PER_DAY)
+            now = self._clock.wall()
+            keep_s, keep_raw_s = self._keep_days * SECONDS_PER_DAY, self._keep_raw_days * SECONDS_PER_DAY
+            await self._recorder.call(self._store.forget_before, now - keep_s, now - keep_raw_s)
             await self._recorder.call(self._store.maintain)
             await self._recorder.call(self._store.check)
             await self._recorder.call(self._store.backup, self._store.path.with_name(BACKUP_NAME))

@@ -159,6 +159,9 @@ class StoreSettings(_Table):
         default=6.0, ge=0.1, le=7.0, title="longest time that signals stay uncommitted, s: the loss bound"
     )
     keep_days: int = Field(default=90, ge=1, le=3650, title="how long signals and assessments are kept, days")
+    keep_raw_days: int = Field(
+        default=7, ge=1, le=3650, title="how long raw acceleration, ECG and pulse waves are kept, days"
+    )
 
 
 class LogSettings(_Table):

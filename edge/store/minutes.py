@@ -22,7 +22,8 @@ class DirtyMinute:
     """A minute of one person whose samples no summary has told yet.
 
     It holds the samples with start < time <= start + 60 s; `minute` counts from 1970 UTC. `revision` is higher than
-    that of every summary of this minute so far: 1 for a minute in its turn, 2 and on for one that comes late or again.
+    that of every summary of this minute so far: 1 for a minute that was never told, however late its samples come, 2
+    and on for one that is told again.
     `touches` is how many commits have brought samples since the last summary.
     """
 
@@ -43,7 +44,7 @@ class DirtyMinute:
 
 
 class Minutes:
-    """The tables `dirty_minutes`, `summarised` and `revisions`."""
+    """The tables `dirty_minutes`, `told` and `revisions`."""
 
     def __init__(self, connection: Connection, outbox: Outbox) -> None:
         self._connection = connection
@@ -61,8 +62,9 @@ class Minutes:
     def dirty_minutes(self, before: float, limit: int = 1440) -> list[DirtyMinute]:
         """The oldest `limit` marked minutes that end no later than `before` (seconds since 1970 UTC)."""
         rows = self._connection.rows(
-            "SELECT n.name, d.minute, coalesce(r.revision, d.minute <= s.minute, 0) + 1, d.touches "
-            "FROM dirty_minutes d JOIN names n ON n.id = d.person LEFT JOIN summarised s ON s.person = d.person "
+            "SELECT n.name, d.minute, coalesce(r.revision, (SELECT t.last >= d.minute FROM told t "
+            "WHERE t.person = d.person AND t.first <= d.minute ORDER BY t.first DESC LIMIT 1), 0) + 1, d.touches "
+            "FROM dirty_minutes d JOIN names n ON n.id = d.person "
             "LEFT JOIN revisions r ON r.person = d.person AND r.minute = d.minute "
             "WHERE (d.minute + 1) * ? <= ? ORDER BY d.minute, n.name LIMIT ?",
             (SECONDS_PER_MINUTE, before, limit),
@@ -75,11 +77,7 @@ class Minutes:
             ids = name_ids(self._connection, (dirty.person for dirty, _ in summaries))
             for dirty, _ in summaries:
                 minute = (ids[dirty.person], dirty.minute)
-                self._connection.execute(
-                    "INSERT INTO summarised VALUES (?, ?) "
-                    "ON CONFLICT DO UPDATE SET minute = max(minute, excluded.minute)",
-                    minute,
-                )
+                self._note_told(*minute)
                 if dirty.revision > 1:
                     self._connection.execute(
                         "INSERT OR REPLACE INTO revisions VALUES (?, ?, ?)", (*minute, dirty.revision)
@@ -90,8 +88,21 @@ class Minutes:
                 )
             self._outbox.insert([message for _, message in summaries])
 
+    def _note_told(self, person: int, minute: int) -> None:
+        """Take a minute into the stretches of told ones: it lengthens one, joins two, or begins one of its own."""
+        row = self._connection.row(
+            "SELECT first, last FROM told WHERE person = ? AND first <= ? ORDER BY first DESC LIMIT 1", (person, minute)
+        )
+        first, last = (minute, minute) if row is None or row[1] < minute - 1 else (row[0], max(row[1], minute))
+        after = self._connection.row("SELECT last FROM told WHERE person = ? AND first = ?", (person, minute + 1))
+        if after is not None:
+            last = after[0]
+            self._connection.execute("DELETE FROM told WHERE person = ? AND first = ?", (person, minute + 1))
+        self._connection.execute("INSERT OR REPLACE INTO told VALUES (?, ?, ?)", (person, first, last))
+
     def forget_before(self, time: float) -> None:
         """Drop what is known of minutes before `time`, inside the caller's transaction."""
         minute = time // SECONDS_PER_MINUTE
         self._connection.execute("DELETE FROM dirty_minutes WHERE minute < ?", (minute,))
         self._connection.execute("DELETE FROM revisions WHERE minute < ?", (minute,))
+        self._connection.execute("DELETE FROM told WHERE last < ?", (minute,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge.errors import StoreError
-from edge.readings import CHANNELS, Channel, Quality, Reading
-from edge.store.blocks import COMPRESSED, PLAIN, Codec, Columns, columns_of, pack, ticks_per_second, unpack
+from edge.readings import CHANNELS, RAW_CHANNELS, Channel, Quality, Reading
+from edge.store.blocks import Columns, codec_of, columns_of, pack, ticks_per_second, unpack
 from edge.store.signals import BLOCK_SIZE, Series
 from edge.store.store import Batch, Store
 from tests.edge.store.samples import START, TICK_MS, rr, sample
@@ -36,34 +37,48 @@ def everything(store: Store, channel: Channel = Channel.RR_INTERVAL, person: str
 
 @st.composite
 def any_readings(draw: st.DrawFn) -> list[Reading]:
-    """Readings of any channel, size, quality and order, on whole ticks."""
+    """Readings of any channel, size, quality and order, on whole ticks, all measured when they came."""
     channel = draw(st.sampled_from(Channel))
-    rate, step = ticks_per_second(channel), CHANNELS[channel].resolution
-    return [
-        Reading(
-            "anna",
-            draw(st.sampled_from(["AA", "BB"])),
-            channel,
-            CHANNELS[channel].unit,
-            START + draw(st.integers(-(10**7), 10**7)) / rate,
-            START,
-            tuple(value * step for value in draw(st.lists(st.integers(0, 70_000), max_size=12))),
-            draw(QUALITIES),
-        )
-        for _ in range(draw(st.integers(1, 12)))
-    ]
+    facts = CHANNELS[channel]
+    rate = 1000 if channel in RAW_CHANNELS else ticks_per_second(channel)
+    pace = None if channel is Channel.RR_INTERVAL else draw(st.sampled_from([None, 1.0, 3.0]))
+    readings = []
+    for _ in range(draw(st.integers(1, 12))):
+        start = START + draw(st.integers(-(10**7), 10**7)) / rate
+        samples = draw(st.lists(st.tuples(*[st.integers(-70_000, 70_000)] * facts.axes), max_size=12))
+        values = tuple(value * facts.resolution for one in samples for value in one)
+        device = draw(st.sampled_from(["AA", "BB"]))
+        reading = Reading("anna", device, channel, facts.unit, start, start, values, draw(QUALITIES), pace)
+        readings.append(replace(reading, received_at=max(start, reading.end)))
+    return readings
 
 
-def told(readings: Sequence[Reading]) -> list[tuple[float, float, int]]:
-    """What readings say, sample by sample: time, value, quality."""
+# Time in units of which all ticks are whole multiples, values in steps, quality.
+Sample = tuple[int, tuple[int, ...], int]
+UNITS = 1024 * 1000
+
+
+def told(readings: Sequence[Reading]) -> list[Sample]:
+    """What readings say, sample by sample."""
     samples = []
     for reading in readings:
+        facts = CHANNELS[reading.channel]
         time = reading.start
-        for position, value in enumerate(reading.values):
-            time += value / 1000.0 if reading.channel is Channel.RR_INTERVAL else 0.0
+        for position in range(len(reading.values) // facts.axes):
+            values = reading.values[position * facts.axes : (position + 1) * facts.axes]
+            time += values[0] / 1000.0 if reading.channel is Channel.RR_INTERVAL else 0.0
             hidden = Quality.GOOD if position == 0 else Quality.GAP_BEFORE
-            samples.append((time, value, int(reading.quality & ~hidden)))
+            later = 0.0 if reading.interval_s is None else reading.interval_s * position
+            steps = tuple(round(value / facts.resolution) for value in values)
+            samples.append((round((time + later) * UNITS), steps, int(reading.quality & ~hidden)))
     return sorted(samples)
+
+
+def found(series: Series, channel: Channel) -> list[Sample]:
+    """The same of what was stored."""
+    times = [round(time * UNITS) for time in series.times.tolist()]
+    steps = np.rint(series.values / CHANNELS[channel].resolution).astype(int).reshape(-1, CHANNELS[channel].axes)
+    return sorted(zip(times, map(tuple, steps.tolist()), series.quality.tolist(), strict=True))
 
 
 @settings(deadline=None, max_examples=60)
@@ -74,20 +89,26 @@ def test_samples_survive_in_whatever_order_and_size_they_come(readings: list[Rea
             store.commit(Batch(readings=[readings[index] for index in part]))
         series = everything(store, readings[0].channel)
     assert (np.diff(series.times) >= 0).all()
-    samples = zip(series.times.tolist(), series.values.tolist(), series.quality.tolist(), strict=True)
-    assert sorted(samples) == told(readings)
+    assert found(series, readings[0].channel) == told(readings)
 
 
 COLUMN = st.lists(st.integers(-(2**40), 2**40), min_size=1, max_size=300).map(lambda column: np.array(column, np.int64))
 
 
 @settings(deadline=None)
-@given(COLUMN, st.integers(0, 15), st.sampled_from(Channel), st.sampled_from([COMPRESSED, PLAIN]))
-def test_any_whole_numbers_can_be_packed(column: NDArray[np.int64], flag: int, channel: Channel, codec: Codec) -> None:
-    packed = pack(Columns(column, column[::-1].copy(), np.full(len(column), flag)), channel, codec)
-    columns = unpack(packed, channel, codec)
+@given(COLUMN, st.integers(0, 15), st.sampled_from(Channel), st.booleans())
+def test_any_whole_numbers_can_be_packed(
+    column: NDArray[np.int64],
+    flag: int,
+    channel: Channel,
+    sealed: bool,
+) -> None:
+    codec = codec_of(channel, sealed=sealed)
+    axes = CHANNELS[channel].axes
+    values = column[::-1].copy() if axes == 1 else np.column_stack([column[::-1] + axis for axis in range(axes)])
+    columns = unpack(pack(Columns(column, values, np.full(len(column), flag)), channel, codec), channel, codec)
     assert columns.times.tolist() == column.tolist()
-    assert columns.values.tolist() == column[::-1].tolist()
+    assert columns.values.tolist() == values.tolist()
     assert set(columns.quality.tolist()) == {flag}
 
 
@@ -192,3 +213,16 @@ def test_columns_of_a_reading_are_whole_steps() -> None:
     columns = columns_of([rr(START, 800, 810), rr(START + 3.0, 790)])
     assert columns.values.tolist() == [800, 810, 790]
     assert (columns.times - int(START) * 1024).tolist() == [800, 1610, 3 * 1024 + 790]
+
+
+def test_pain_25_the_beats_of_strap_and_watch_can_be_told_apart(store: Store) -> None:
+    numbers = range(2 * BLOCK_SIZE)
+    for device, ticks in (("AA", 1024), ("BB", 1000)):
+        store.commit(Batch(readings=[rr(START + number, ticks, device=device) for number in numbers[:-10]]))
+        store.commit(Batch(readings=[rr(START + number, ticks, device=device) for number in numbers[-10:]]))
+    assert store.signals.devices("anna", Channel.RR_INTERVAL, START) == ["AA", "BB"]
+    assert store.signals.devices("anna", Channel.RR_INTERVAL, START + 3 * BLOCK_SIZE) == []
+    for device, ticks in (("AA", 1024), ("BB", 1000)):
+        series = store.signals.series("anna", Channel.RR_INTERVAL, START, START + 1e6, device)
+        assert len(series.times) == 2 * BLOCK_SIZE
+        assert set(series.values.tolist()) == {ticks * TICK_MS}
