@@ -90,8 +90,9 @@ class VirtualWearable:
 
     Assign `vices` at any time; `clock` is the wearable's own. A wearable with `pairing` refuses everything until the
     two are paired, one with a `clock_service` lets its clock be set. `subscribed` is set while somebody listens to what
-    it tells first of all. `damaged` counts the packets that left it malformed; what truly left it, each twin remembers
-    in its `sent`, as many as `remembered`. What happens while nobody listens is gone, as with a real one.
+    it tells first of all; `connections` counts how often it was connected to, `damaged` the packets that left it
+    malformed; what truly left it, each twin remembers in its `sent`, as many as `remembered`. What happens while nobody
+    listens is gone, as with a real one.
     """
 
     default_name: ClassVar[str]
@@ -106,6 +107,7 @@ class VirtualWearable:
         self.vices = Vices()
         self.clock = DeviceClock(clock)
         self.subscribed = asyncio.Event()
+        self.connections = 0
         self.damaged = 0
         self._time = clock
         self._chance = options.get("chance") or random.Random()  # noqa: S311 vices need no cryptography
@@ -323,6 +325,7 @@ class VirtualWearable:
         return permissions
 
     def _on_connection(self, connection: Connection) -> None:
+        self.connections += 1
         connection.on("disconnection", self._on_disconnection)
 
     def _on_disconnection(self, _reason: int) -> None:

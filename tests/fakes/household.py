@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge import status
-from edge.bluetooth.link import SILENCE_LIMIT_S
 from edge.bluetooth.radio import Radio
 from edge.daemon import Daemon
 from edge.readings import Channel
@@ -23,7 +22,7 @@ from edge.virtual.wearable import VirtualWearable
 
 # While wearables are searched for and connected to, which takes as long as it takes; and while nothing happens but
 # what is due.
-PACE, HURRY = 20.0, 2000.0
+PACE, HURRY = 20.0, 20_000.0
 
 
 @dataclass
@@ -41,8 +40,7 @@ class VirtualHousehold:
         radio = Radio(
             scanner_backend=self.radio.scanner_backend, client_backend=self.radio.client_backend, clock=self.clock
         )
-        chance = random.Random(1)
-        daemon = Daemon(settings, clock=self.clock, radio=radio, chance=chance, silence_limit_s=4 * SILENCE_LIMIT_S)
+        daemon = Daemon(settings, clock=self.clock, radio=radio, chance=random.Random(1))
         async with asyncio.TaskGroup() as group:
             running = group.create_task(daemon.run())
             await daemon.started.wait()
@@ -57,6 +55,11 @@ class VirtualHousehold:
         before, self.clock.speed = self.clock.speed, speed
         await self.clock.sleep(seconds)
         self.clock.speed = before
+
+    async def until(self, so: Callable[[], bool]) -> None:
+        """Let time pass until it is so."""
+        while not so():
+            await self.clock.sleep(0.5)
 
     def series(self, channel: Channel, person: str = "anna") -> Series:
         """All that is stored of a channel."""

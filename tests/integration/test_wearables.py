@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
+from itertools import pairwise, repeat
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from edge.readings import Channel
+from edge.readings import Channel, Quality
 from edge.virtual.cuff import VirtualCuff
 from edge.virtual.oximeter import VirtualOximeter
+from edge.virtual.rhythm import sinus
 from edge.virtual.scale import VirtualScale
+from edge.virtual.strap import VirtualStrap
 from edge.virtual.thermometer import VirtualThermometer
-from tests.fakes.household import VirtualHousehold, virtual_household
+from edge.virtual.wearable import Vices
+from tests.fakes.household import PACE, VirtualHousehold, virtual_household
 
 
 @pytest.fixture
@@ -52,3 +58,194 @@ async def test_oximeter_night_is_stored_second_by_second(house: VirtualHousehold
     values = [value for _, value in house.samples(Channel.SPO2)]
     assert values == pytest.approx([97.0] * 120 + [88.0] * 30 + [96.0] * 60)
     assert len(oximeter.streamed) == 210
+
+
+async def test_cuff_whose_clock_may_be_set_is_set_and_what_it_stored_before_lands_in_the_past(
+    house: VirtualHousehold,
+) -> None:
+    cuff = VirtualCuff(house.radio, house.clock, clock_service=True)
+    await cuff.start()
+    cuff.clock.step(-7200.0)
+    await cuff.measure(128.0, 82.0)
+    await house.passes(3 * 3600.0)
+    async with house.living(cuff):
+        await cuff.subscribed.wait()
+        await house.passes(30.0, speed=100.0)
+        await cuff.measure(135.0, 86.0)
+        await house.passes(5.0)
+    stored = house.samples(Channel.SYSTOLIC)
+    assert [value for _, value in stored] == pytest.approx([128.0, 135.0])
+    assert [at for at, _ in stored] == pytest.approx([measured.at for measured in cuff.sent], abs=3.0)
+    assert abs(cuff.clock.now() - house.clock.wall()) < 5.0
+
+
+async def test_cuff_whose_clock_was_reset_loses_nothing_and_says_that_the_time_is_unsure(
+    house: VirtualHousehold,
+) -> None:
+    cuff = VirtualCuff(house.radio, house.clock)
+    await cuff.start()
+    cuff.clock.reset()
+    async with house.living(cuff):
+        await cuff.subscribed.wait()
+        await cuff.measure(128.0, 82.0)
+        await house.passes(5.0)
+    found = house.series(Channel.SYSTOLIC)
+    assert found.values.tolist() == pytest.approx([128.0])
+    assert found.times[0] == pytest.approx(cuff.sent[0].at, abs=3.0)
+    assert Quality(int(found.quality[0])) & Quality.TIME_UNSURE
+
+
+async def test_cuff_that_hangs_up_amid_its_backlog_is_stored_whole_and_once(house: VirtualHousehold) -> None:
+    cuff = VirtualCuff(house.radio, house.clock)
+    await cuff.start()
+    for systolic in range(120, 126):
+        await cuff.measure(float(systolic), 80.0)
+        await house.passes(600.0)
+    cuff.vices = Vices(hangs_up_after=2)
+    async with house.living(cuff):
+        while cuff.waiting:
+            await house.passes(1.0, speed=PACE)
+        await house.passes(5.0)
+    stored = house.samples(Channel.SYSTOLIC)
+    assert [value for _, value in stored] == pytest.approx([120.0, 121.0, 122.0, 123.0, 124.0, 125.0])
+    assert [at for at, _ in stored] == pytest.approx([measured.at for measured in cuff.sent], abs=2.0)
+
+
+async def play(house: VirtualHousehold, strap: VirtualStrap, seconds: int, bpm: int = 75) -> None:
+    house.clock.speed = 300.0
+    await strap.play(sinus(seconds, bpm=bpm, chance=random.Random(seconds)))
+    house.clock.speed = PACE
+
+
+async def test_strap_whose_packets_come_late_and_bunched_loses_no_beat_and_moves_none(house: VirtualHousehold) -> None:
+    strap = VirtualStrap(house.radio, house.clock, chance=random.Random(5))
+    await strap.start()
+    async with house.living(strap):
+        await strap.subscribed.wait()
+        await play(house, strap, 60)
+        strap.vices = Vices(bunched=3)
+        await play(house, strap, 90)
+        strap.vices = Vices()
+        await play(house, strap, 60)
+    told = [beat for packet in strap.sent for beat in packet.beats]
+    found = house.series(Channel.RR_INTERVAL)
+    assert len(found.times) == len(told)
+    assert np.abs(found.times - np.array(told)).max() < 1.5
+
+
+async def test_pain_09_beats_that_were_lost_are_a_gap_and_none_is_made_up(house: VirtualHousehold) -> None:
+    strap = VirtualStrap(house.radio, house.clock, chance=random.Random(5))
+    await strap.start()
+    async with house.living(strap):
+        await strap.subscribed.wait()
+        strap.vices = Vices(dropped=0.05)
+        await play(house, strap, 600)
+    told = [packet for packet in strap.sent if packet.beats]
+    found = house.series(Channel.RR_INTERVAL)
+    assert found.values.tolist() == pytest.approx(
+        [ticks / 1.024 for packet in told for ticks in packet.measurement.rr_ticks]
+    )
+    gaps = sum(after.at - before.at > 1.5 for before, after in pairwise(strap.sent))
+    marked = int(np.count_nonzero(found.quality & Quality.GAP_BEFORE))
+    assert gaps > 10
+    assert marked >= 0.95 * gaps
+
+
+async def test_zombie_is_left_and_streams_again(house: VirtualHousehold) -> None:
+    strap = VirtualStrap(house.radio, house.clock)
+    await strap.start()
+    async with house.living(strap):
+        await strap.subscribed.wait()
+        await play(house, strap, 30)
+        strap.vices = Vices(silent=True)
+        dead = asyncio.create_task(strap.play(repeat(1000.0)))
+        await house.passes(45.0, speed=100.0)
+        dead.cancel()
+        strap.vices = Vices()
+        await strap.subscribed.wait()
+        assert strap.connections == 2
+        await play(house, strap, 30)
+    told = sum(len(packet.beats) for packet in strap.sent)
+    found = house.series(Channel.RR_INTERVAL)
+    assert len(found.values) == told
+    widest = int(np.argmax(np.diff(found.times))) + 1
+    assert found.times[widest] - found.times[widest - 1] > 30.0
+    assert Quality(int(found.quality[widest])) & Quality.GAP_BEFORE
+
+
+async def test_heart_rate_that_falls_silent_alone_is_a_zombie_too(house: VirtualHousehold) -> None:
+    strap = VirtualStrap(house.radio, house.clock, battery=90)
+    await strap.start()
+    async with house.living(strap):
+        await strap.subscribed.wait()
+        strap.vices = Vices(mute=frozenset({"2A37"}))
+        beating = asyncio.create_task(strap.play(repeat(1000.0)))
+        for level in range(89, 80, -1):
+            await strap.set_battery(level)
+            await house.passes(5.0, speed=100.0)
+        beating.cancel()
+        assert strap.connections == 2
+
+
+async def test_strap_off_the_body_is_stored_as_such(house: VirtualHousehold) -> None:
+    strap = VirtualStrap(house.radio, house.clock)
+    await strap.start()
+    async with house.living(strap):
+        await strap.subscribed.wait()
+        strap.vices = Vices(contact=False)
+        await play(house, strap, 30)
+    quality = house.series(Channel.HEART_RATE).quality
+    assert len(quality) > 20
+    assert np.all(quality & Quality.NO_CONTACT)
+
+
+async def test_malformed_packets_are_counted_and_nothing_absurd_is_stored(house: VirtualHousehold) -> None:
+    strap = VirtualStrap(house.radio, house.clock, chance=random.Random(3))
+    await strap.start()
+    async with house.living(strap) as daemon:
+        await strap.subscribed.wait()
+        strap.vices = Vices(malformed=0.3)
+        await play(house, strap, 200)
+        (wearable,) = daemon.pipelines[0].wearables.values()
+        assert 10 < wearable.malformed_packets <= strap.damaged
+    rr = house.series(Channel.RR_INTERVAL)
+    assert np.all((rr.values > 600.0) & (rr.values < 1100.0) | (rr.quality & Quality.OUT_OF_RANGE > 0))
+
+
+async def test_strap_that_wants_pairing_is_paired_and_heard(house: VirtualHousehold) -> None:
+    strap = VirtualStrap(house.radio, house.clock, pairing=True)
+    await strap.start()
+    async with house.living(strap):
+        await strap.subscribed.wait()
+        await play(house, strap, 10)
+        await strap.drop_link()
+        await strap.subscribed.wait()
+        await play(house, strap, 10)
+    assert len(house.series(Channel.RR_INTERVAL).values) == sum(len(packet.beats) for packet in strap.sent) > 20
+
+
+async def test_strap_that_rotates_its_address_is_no_more_taken_for_itself(house: VirtualHousehold) -> None:
+    strap = VirtualStrap(house.radio, house.clock)
+    await strap.start()
+    home, away = strap.address, "6A:DE:00:00:00:02"
+    async with house.living(strap):
+        await strap.subscribed.wait()
+        await strap.rotate(away)
+        await house.passes(60.0, speed=PACE)
+        assert not strap.subscribed.is_set()
+        await strap.rotate(home)
+        await strap.subscribed.wait()
+
+
+async def test_battery_that_runs_down_is_known_to_its_end(house: VirtualHousehold) -> None:
+    strap = VirtualStrap(house.radio, house.clock, battery=5)
+    await strap.start()
+    async with house.living(strap) as daemon:
+        await strap.subscribed.wait()
+        (wearable,) = daemon.pipelines[0].wearables.values()
+        await house.until(lambda: wearable.battery_percent == 5.0)
+        house.clock.speed = 300.0
+        draining = asyncio.create_task(strap.drain(120.0))
+        await house.until(lambda: wearable.battery_percent == 1.0)
+        await draining
+        assert not strap.subscribed.is_set()
