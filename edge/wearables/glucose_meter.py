@@ -1,19 +1,25 @@
 """Glucose Service 1.0 (Bluetooth SIG, GLS v10r00): the records of a blood glucose meter.
 
-A meter tells its records only when it is asked by the Record Access Control Point, and stamps them by its own clock:
-whoever asks also knows when they were made, so that this module offers Readings of a record but no profile.
+A meter tells its records only when it is asked by the Record Access Control Point, and stamps them by its own clock.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from enum import IntFlag
-from typing import Final, NamedTuple
+from types import MappingProxyType
+from typing import ClassVar, Final, NamedTuple
 
+from edge.errors import RefusedError
 from edge.readings import Channel, Quality, Reading, Source
+from edge.wearables import record_access
 from edge.wearables.fields import DateTime, Fields, sample, scaled, sfloat_bytes
 from edge.wearables.ieee11073 import Number
-from edge.wearables.profile import assigned_uuid
+from edge.wearables.procedure import Procedure
+from edge.wearables.profile import Profile, Session, StatelessSession, assigned_uuid
+from edge.wearables.record_access import Answer
+from edge.wearables.wall_clock import WallClock
 
 SERVICE: Final = assigned_uuid(0x1808)
 MEASUREMENT: Final = assigned_uuid(0x2A18)
@@ -45,6 +51,11 @@ LONGER_EXERCISE: Final = 0xFFFF
 # kg/L and mol/L in mg/dL; a mole of glucose, C6H12O6, is 180.156 g (PubChem, compound 5793).
 MG_PER_DL_OF_KG_PER_L: Final = 1e5
 MG_PER_DL_OF_MOL_PER_L: Final = 18_015.6
+
+# Sequence numbers have 16 bits; behind a wrap, the new records are among so many lowest ones. Our choice: more than
+# meters hold.
+_NUMBERS: Final = 1 << 16
+_BEHIND_WRAP: Final = 1 << 12
 
 # Control solution, as the type of a sample and as its site: Glucose Service 1.0, 3.1.
 _CONTROL_TYPE: Final = 10
@@ -226,18 +237,112 @@ def encode_context(context: Context) -> bytes:
     return bytes((flags,)) + body
 
 
-def readings(measurement: GlucoseMeasurement, source: Source, start: float, received_at: float) -> tuple[Reading, ...]:
-    """The record as a Reading of blood_glucose (mg/dL) made at `start`, in seconds since 1970.
-
-    None where the meter has no valid result, or was fed with control solution. Raises DecodeError for an absurd number.
-    """
-    status, found = measurement.status or Status(0), measurement.concentration
-    if found is None or found.is_control or status & _NO_VALUE:
-        return ()
-    return sample(Channel.BLOOD_GLUCOSE, found.mg_per_dl, source, start, received_at, Quality.CONTACT_UNKNOWN)
-
-
 def _concentration(fields: Fields, *, mol_per_l: bool) -> Concentration:
     value = fields.sfloat("glucose concentration")
     both = fields.uint(1, "type and sample location")
     return Concentration(value, mol_per_l, both & 0x0F, both >> 4)
+
+
+class GlucoseMeter(Profile):
+    """Glucose Service 1.0: Readings of blood_glucose (mg/dL)."""
+
+    name: ClassVar[str] = "glucose_meter"
+    service: ClassVar[str] = SERVICE
+    notify: ClassVar[tuple[str, ...]] = (MEASUREMENT, CONTEXT)
+    control: ClassVar[tuple[str, ...]] = (record_access.CONTROL_POINT,)
+
+    def session(self, source: Source, memory: Mapping[str, float], clock: WallClock | None = None, /) -> Session:
+        """See Profile."""
+        return GlucoseMeterSession(self, source, memory, WallClock() if clock is None else clock)
+
+
+class GlucoseMeterSession(StatelessSession):
+    """Asks after every connecting for the records that it has not seen.
+
+    Its memory is `last`, the sequence number of the newest record, and `stamp`, the meter's time of it in seconds: a
+    meter that has lost its memory numbers anew, and then other records have the numbers that are known. So the last
+    record is asked for again with those after it, and if it is another one, or none, all are; the store knows records
+    that it has. Numbers wrap at 65536.
+    """
+
+    def __init__(self, profile: Profile, source: Source, memory: Mapping[str, float], clock: WallClock) -> None:
+        super().__init__(profile, source)
+        self._clock = clock
+        self._memory = memory
+        self._is_same = False
+
+    def opening(self, _now: float, present: Collection[str], /) -> Procedure | None:
+        """See Session."""
+        return self._fetch() if {record_access.CONTROL_POINT, MEASUREMENT} <= set(present) else None
+
+    def readings(self, characteristic: str, payload: bytes, received_at: float, /) -> tuple[Reading, ...]:
+        """See Session. What a person has told of a measurement (its context) is checked and left out.
+
+        None where the meter has no valid result, or was fed with control solution.
+        """
+        if characteristic == CONTEXT:
+            decode_context(payload)
+            return ()
+        record = decode(payload)
+        start, sure = self._place(record, received_at)
+        self._note(record)
+        status, found = record.status or Status(0), record.concentration
+        if found is None or found.is_control or status & _NO_VALUE:
+            return ()
+        quality = Quality.CONTACT_UNKNOWN | sure
+        return sample(Channel.BLOOD_GLUCOSE, found.mg_per_dl, self._source, start, received_at, quality)
+
+    @property
+    def memory(self) -> Mapping[str, float]:
+        """See Session."""
+        return self._memory
+
+    def _place(self, record: GlucoseMeasurement, received_at: float) -> tuple[float, Quality]:
+        at = record.measured_at()
+        if at is None:
+            return received_at, Quality.TIME_UNSURE
+        stamp = DateTime(at.year, at.month, at.day, at.hour, at.minute, at.second)
+        start, sure = self._clock.place(stamp, received_at)
+        is_doubted = record.status is not None and bool(record.status & Status.TIME_FAULT)
+        return start, sure | Quality.TIME_UNSURE if is_doubted else sure
+
+    def _note(self, record: GlucoseMeasurement) -> None:
+        stamp = _seconds(record.base_time)
+        last = self._memory.get("last")
+        if record.sequence == last and stamp == self._memory.get("stamp"):
+            self._is_same = True
+        elif last is None or 0 < (record.sequence - int(last)) % _NUMBERS < _NUMBERS // 2:
+            self._memory = MappingProxyType({"last": float(record.sequence), "stamp": stamp})
+
+    def _fetch(self) -> Procedure:
+        last = self._memory.get("last")
+        if last is not None:
+            self._is_same = False
+            answer = yield from record_access.report(record_access.since(int(last)))
+            if answer == Answer.SUCCESS and self._is_same:
+                if last >= _NUMBERS - _BEHIND_WRAP:
+                    answer = yield from record_access.report(record_access.until(_BEHIND_WRAP))
+                _check(answer, self._source)
+                return
+            if answer not in {Answer.SUCCESS, Answer.NO_RECORDS, *record_access.NOT_SELECTABLE}:
+                _check(answer, self._source)
+            if answer not in record_access.NOT_SELECTABLE:
+                self._memory = MappingProxyType({})
+        _check((yield from record_access.report(record_access.EVERYTHING)), self._source)
+
+
+def _seconds(time: DateTime) -> float:
+    """A number that tells times apart; of no epoch, as the day may not be known."""
+    days = (time.year * 12 + time.month) * 31 + time.day
+    return float(((days * 24 + time.hour) * 60 + time.minute) * 60 + time.second)
+
+
+def _check(answer: int, source: Source) -> None:
+    if answer not in {Answer.SUCCESS, Answer.NO_RECORDS}:
+        said = Answer(answer).name if answer in set(Answer) else str(answer)
+        raise RefusedError(
+            f"its records cannot be had: {said}", where=source.device, mend="connect it again; what came is kept"
+        )
+
+
+PROFILE: Final = GlucoseMeter()

@@ -6,10 +6,13 @@ Service 1.0 (PLXS v10r00), 3.4. All three use the same requests and answers.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from edge.errors import RefusedError
 from edge.wearables.fields import DateTime, Fields
+from edge.wearables.procedure import ANSWER_WITHIN_S, Next, Step, Write
 from edge.wearables.profile import assigned_uuid
 
 CONTROL_POINT: Final = assigned_uuid(0x2A52)
@@ -88,10 +91,63 @@ class Response(NamedTuple):
 _BOUNDS: Final = {Operator.AT_MOST: 1, Operator.AT_LEAST: 1, Operator.WITHIN: 2}
 _NAME: Final = "Record Access Control Point (0x2A52)"
 
+# The most that a transfer may take. Our choice: 4000 records at 20 a second are still told in full.
+TRANSFER_S: Final = 200.0
+# The ATT error of a wearable that still works on an earlier request: as GLS_ERROR_CODE_PROCEDURE_ALREADY_IN_PROGRESS in
+# Stonestreet One's glucose service, and as in the Core Specification Supplement's common error codes.
+_IN_PROGRESS: Final = (0x80, 0xFE)
+# Answers to earlier requests that are passed over. Our choice.
+_MOST_LATE: Final = 4
+
+ABORT: Final = Request(OpCode.ABORT)
+EVERYTHING: Final = Request(OpCode.REPORT, Operator.ALL)
+
+# What a wearable answers that cannot select records as it is asked to.
+NOT_SELECTABLE: Final = frozenset(
+    {
+        Answer.INVALID_OPERATOR,
+        Answer.OPERATOR_NOT_SUPPORTED,
+        Answer.INVALID_OPERAND,
+        Answer.OPERAND_NOT_SUPPORTED,
+    }
+)
+
+
+def report(request: Request) -> Generator[Step, bytes, int]:
+    """Ask for records, which come by their own characteristic, and return the Answer when all have come.
+
+    What still runs from before is aborted first, and so is a transfer to which no answer comes. Raises RefusedError
+    where the wearable refuses or does not answer, DecodeError for an answer that is none.
+    """
+    try:
+        return (yield from _answered(request, TRANSFER_S))
+    except RefusedError as error:
+        if error.code is not None and error.code not in _IN_PROGRESS:
+            raise
+        yield from _answered(ABORT)
+        if error.code is None:
+            raise
+    return (yield from _answered(request, TRANSFER_S))
+
+
+def _answered(request: Request, within_s: float = ANSWER_WITHIN_S) -> Generator[Step, bytes, int]:
+    step: Step = Write(CONTROL_POINT, encode_request(request), answer=CONTROL_POINT, within_s=within_s)
+    for _ in range(_MOST_LATE):
+        response = decode_response((yield step))
+        if isinstance(response, Response) and response.op_code == request.op_code:
+            return response.answer
+        step = Next(CONTROL_POINT, within_s)
+    raise RefusedError("only answers to other requests come", where=_NAME, mend="connect it anew")
+
 
 def since(number: int) -> Request:
     """The request for all records from a sequence number (or minute of a session) on, 0..65535."""
     return Request(OpCode.REPORT, Operator.AT_LEAST, Filter.SEQUENCE, (number,))
+
+
+def until(number: int) -> Request:
+    """The request for all records up to a sequence number (or minute of a session), 0..65535."""
+    return Request(OpCode.REPORT, Operator.AT_MOST, Filter.SEQUENCE, (number,))
 
 
 def encode_request(request: Request) -> bytes:

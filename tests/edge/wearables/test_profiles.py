@@ -25,6 +25,7 @@ def test_every_module_with_a_profile_is_found() -> None:
         "continuous_glucose",
         "current_time",
         "device_information",
+        "glucose_meter",
         "heart_rate",
         "polar_measurement_data",
         "pulse_oximeter",
