@@ -175,12 +175,12 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
-    from edge.daemon import run_daemon
     from edge.logs import set_up_logs
+    from edge.service import run_daemon
 
     settings = load_settings(given.config)
     set_up_logs(settings.log)
-    run_daemon(settings)
+    run_daemon(settings, given.config)
     return 0
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-import signal
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -23,27 +22,27 @@ import structlog
 from cloud_sync import messages
 from cloud_sync.broker import Broker
 from cloud_sync.publisher import Publisher
-from edge import status
+from edge import control, status
 from edge.alerts.house_faults import BrokerSight
 from edge.bluetooth.link import SILENCE_LIMIT_S
 from edge.bluetooth.radio import Radio
 from edge.clock import Clock, SystemClock, is_set
-from edge.errors import ModelError, StoreError
+from edge.devices import Devices
+from edge.errors import HearthbeatError, ModelError, StoreError
 from edge.faults_watch import FaultsWatch, Parts
 from edge.household import Household
 from edge.maintenance import Maintenance, nightly
+from edge.minute_summaries import summaries_of
 from edge.nights import TELL_HOUR, TELL_MINUTE, NightWatch
 from edge.notify.courier import Courier
 from edge.notify.phone import Contact
 from edge.notify.texts import alert_text
 from edge.pipeline import Pipeline
-from edge.readings import Alert, Channel, Notification, OutboxMessage
+from edge.readings import Alert, Notification, OutboxMessage
 from edge.recorder import Recorder
 from edge.risks.catalogue import is_critical, model_folders
 from edge.risks.model import RiskModel
 from edge.settings import PersonSettings, Settings, contact_url
-from edge.signals.artefacts import mark_artefacts
-from edge.signals.summary import summarise_minute
 from edge.store.minutes import DirtyMinute
 from edge.store.store import Store
 from edge.supervision import Progress, ServiceManager, watch, watchdog_period
@@ -65,7 +64,7 @@ class Daemon:
     """One home. `run` lasts until `stop` is called; nothing but wrong settings keeps it from starting.
 
     `clock`, `radio`, `manager` and `chance` are the outer world: the machine's own unless something else is given;
-    `silence_limit_s` is each Link's.
+    `silence_limit_s` is each Link's. `read_settings` reads the settings again, for `reload`.
     """
 
     def __init__(
@@ -77,10 +76,13 @@ class Daemon:
         manager: ServiceManager | None = None,
         chance: random.Random | None = None,
         silence_limit_s: float = SILENCE_LIMIT_S,
+        read_settings: Callable[[], Settings] | None = None,
     ) -> None:
         self.settings = settings
+        self._read_settings = read_settings or (lambda: settings)
+        self._reloading = asyncio.Lock()
         self.clock = clock or SystemClock()
-        self._radio = radio or Radio(adapter=settings.home.adapter)
+        self._radio = radio or Radio(adapter=settings.home.adapter, clock=self.clock)
         self._manager = manager or ServiceManager()
         self._chance = chance or random.Random()  # noqa: S311 -- jitter is no secret
         self._contacts = [Contact(contact.id, contact_url(contact)) for contact in settings.contacts]
@@ -163,6 +165,7 @@ class Daemon:
         await stack.enter_async_context(status.serving(self.settings.home.state_directory, self.snapshot))
         async with asyncio.TaskGroup() as group:
             self._household.start(group)
+            await stack.enter_async_context(control.serving(self.settings.home.state_directory, self._answer))
             working = [
                 group.create_task(self._recorder.run(), name="recorder"),
                 group.create_task(self._courier.run(), name="courier"),
@@ -180,6 +183,36 @@ class Daemon:
         await self._recorder.close()
         if self._publisher is not None:
             await asyncio.to_thread(self._publisher.stop)
+
+    async def reload(self) -> list[str]:
+        """Read the settings again, and take up who lives here and what they wear while all goes on.
+
+        Returns the tables whose changes need a restart. Raises HearthbeatError, and goes on as before then.
+        """
+        if self._stopping.is_set():
+            raise HearthbeatError("stops", where="the daemon", mend="start it again")
+        async with self._reloading:
+            settings = await asyncio.to_thread(self._read_settings)
+            contacts = [Contact(contact.id, contact_url(contact)) for contact in settings.contacts]
+            fixed = {name: getattr(self.settings, name) for name in ("home", "broker", "store", "log")}
+            left = [name for name, table in fixed.items() if getattr(settings, name) != table]
+            self.settings = settings.model_copy(update=fixed)
+            self._courier.take_on(contacts)
+            self._faults.take_on(self.settings)
+            self._nights.people = self.settings.people
+            await self._household.take_on(self.settings)
+            _log.info("reloaded", people=len(self.pipelines), restart_needed_for=left)
+            return left
+
+    async def _answer(self, request: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:
+        """What the command line asks of this process."""
+        if request == {"do": "reload"}:
+            yield {"restart_needed_for": await self.reload()}
+            return
+        devices = Devices(self._household.scanner, self._radio, self.clock, self._chance)
+        async with aclosing(devices.answer(request)) as answers:
+            async for words in answers:
+                yield words
 
     async def settled(self) -> None:
         """Wait until every Window that the links have brought is assessed."""
@@ -249,13 +282,7 @@ class Daemon:
 
     def _make_recorder(self, store: Store) -> Recorder:
         def tell_minute(dirty: DirtyMinute) -> OutboxMessage:
-            summaries = {}
-            for channel in Channel:
-                series = store.signals.series(dirty.person, channel, dirty.start, dirty.end)
-                marks = mark_artefacts(series.values) if channel is Channel.RR_INTERVAL else None
-                summary = summarise_minute(channel, series.values, series.quality, marks)
-                if summary is not None:
-                    summaries[channel] = summary
+            summaries = summaries_of(store, dirty, partial(self._household.order, dirty.person))
             return messages.minute_summary(self.settings.home.id, dirty, summaries)
 
         return Recorder(
@@ -319,6 +346,7 @@ class Daemon:
             "outbox": stored.outbox,
             "notifications": {"waiting": stored.unsent_notifications},
             "broker": self._broker_snapshot(),
+            "shared": [device.wearable.snapshot(now) for device in self._household.shared],
             "open_faults": self._faults.snapshot(),
             "faults": faults,
         }
@@ -363,18 +391,6 @@ def open_store(folder: Path, settings: Settings) -> Store:
         raise StoreError(error.strerror or str(error), where=str(folder), mend=mend) from error
     budget = settings.broker.outbox_budget_mb * 1024 * 1024 if settings.broker is not None else 0
     return Store(folder / status.STORE_NAME, budget)
-
-
-def run_daemon(settings: Settings) -> None:
-    """Run the daemon until SIGTERM or SIGINT."""
-
-    async def live() -> None:
-        daemon = Daemon(settings)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, daemon.stop)
-        await daemon.run()
-
-    asyncio.run(live())
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

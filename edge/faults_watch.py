@@ -111,6 +111,10 @@ class FaultsWatch:
         """What is wrong, as far as it was told."""
         return self._episodes.open_alerts
 
+    def take_on(self, settings: Settings) -> None:
+        """Go on with other settings."""
+        self._settings = settings
+
     async def restore(self) -> None:
         """Go on where the daemon stopped before. Raises StoreError."""
         call, alerts = self._recorder.call, self._store.alerts

@@ -16,9 +16,10 @@ from edge.bluetooth.link import Link, LinkState, LinkStatus
 from edge.bluetooth.radio import Radio
 from edge.bluetooth.scanner import Scanner
 from edge.clock import Clock
-from edge.pipeline import SERIES, Pipeline, RiskWatch, stored_windows, watch_risk
-from edge.readings import NOBODY, Alert, Source, Window
+from edge.pipeline import Pipeline
+from edge.readings import NOBODY, Alert, Channel, Source, Window
 from edge.recorder import Recorder
+from edge.risk_watch import SERIES, RiskWatch, stored_windows, watch_risk
 from edge.risks.model import RiskModel
 from edge.settings import PersonSettings, Settings, SharedSettings, WearableSettings
 from edge.shared import Questions, SharedDevice
@@ -117,6 +118,11 @@ class Household:
         """Wait until every Window that the links have brought is assessed."""
         for pipeline in self.pipelines:
             await pipeline.settled()
+
+    def order(self, person: str, channel: Channel) -> tuple[str, ...]:
+        """A person's wearables in the order of preference for a channel; none where nobody is so called."""
+        found = (pipeline.sources.order(channel) for pipeline in self.pipelines if pipeline.person.id == person)
+        return next(found, ())
 
     async def take_on(self, settings: Settings) -> None:
         """Take other settings while all goes on; who and what stays notices nothing. Raises StoreError."""
@@ -228,12 +234,14 @@ class Household:
     async def _stored_windows(self, watch: RiskWatch, person: PersonSettings) -> list[Window]:
         """What was stored since the last stored Assessment's Window began, or lately where there is none."""
         channel = watch.model.channel
-        if channel not in SERIES or not person.wearables:
+        if channel not in SERIES:
             return []
         now = self._clock.wall()
         since = now - watch.model.policy.maximum_span_s if watch.last is None else watch.last.start
-        series = await self._recorder.call(self._store.signals.series, watch.person, channel, since, now)
-        stored = {person.wearables[0].address: (series.times, series.values, series.quality)}
+        call, signals, stored = self._recorder.call, self._store.signals, {}
+        for device in await call(signals.devices, person.id, channel, since):
+            series = await call(signals.series, person.id, channel, since, now, device)
+            stored[device] = (series.times, series.values, series.quality)
         return stored_windows(watch, person, stored)
 
     def _link(self, address: str, owner: _Member) -> Link:

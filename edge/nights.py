@@ -172,7 +172,7 @@ class NightWatch:
         say: Callable[[PersonSettings, Alert], Awaitable[None]],
     ) -> None:
         self._path = path
-        self._people = people
+        self.people = people
         self._clock = clock
         self._say = say
         self.fault: str | None = None
@@ -181,7 +181,7 @@ class NightWatch:
     async def run(self) -> None:
         """Judge the nights until now and say what has changed; what the disk refuses is a fault, for the next time."""
         fault = None
-        for person in self._people:
+        for person in self.people:
             try:
                 verdict, alert = await asyncio.to_thread(self._look, person.id, self._clock.wall())
             except StoreError as error:

@@ -113,7 +113,7 @@ class Radio:
             mend = "put the wearable into its pairing mode; one that asks for a code: bluetoothctl pair"
             raise HearthbeatError(reason(error), where=f"pairing {device.address}", mend=mend) from error
 
-    async def unpair(self, device: BLEDevice) -> None:
+    async def unpair(self, device: BLEDevice | str) -> None:
         """Let BlueZ forget a wearable and its bond."""
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             await BleakClient(

@@ -93,6 +93,10 @@ class Courier:
         """By contact, of those that were told anything: why the last attempt failed, None where it succeeded."""
         return self._outcomes
 
+    def take_on(self, contacts: Iterable[Contact]) -> None:
+        """Tell these contacts from now on."""
+        self._contacts = {contact.id: contact for contact in contacts}
+
     def wake(self) -> None:
         """Look for notifications now: call it after each commit that holds one."""
         self._woken.set()
