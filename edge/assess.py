@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import ModelError, RecordingError
-from edge.pipeline import RiskWatch, watch_risk
 from edge.readings import Alert, AlertState, Assessment, Reading, Source, Window
 from edge.recordings import KINDS, read_recording
+from edge.risk_watch import RiskWatch, watch_risk
 from edge.risks.catalogue import MODELS, load_models
 
 SOURCE: Final = Source(person="recording", device="recording")

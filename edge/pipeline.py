@@ -8,39 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
-from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
-from edge.alerts.episodes import Episodes, PersistenceRule
 from edge.bluetooth.link import LinkState, LinkStatus, Packet
 from edge.clock import Clock
-from edge.readings import Alert, AlertState, Assessment, Channel, Memory, Quality, Reading, Risk, Source, Window
-from edge.risks.model import RiskModel, WindowBuilder
+from edge.readings import Alert, Assessment, Channel, Memory, Reading, Window
+from edge.risk_watch import RiskWatch, is_past
 from edge.settings import PersonSettings
-from edge.signals import glucose, rr_series
 from edge.sources import Sources
 from edge.wearable import NO_MEMORIES, Memories, Wearable, wearables_of
 from edge.wearables.procedure import Procedure
 
 # Windows wait here while the model is busy; one comes every 15 s or so, and a model takes a millisecond.
 WAITING_WINDOWS: Final = 256
-# Without a Window for this long there is not enough data to judge, and that is said. Our choice: twice what 60 beats
-# take at 60 bpm; for glucose three of a sensor's readings, the age at which Nightscout calls its data stale.
-SILENCE_S: Final = 120.0
-SLOW_SILENCE_S: Final[Mapping[Channel, float]] = MappingProxyType({Channel.GLUCOSE: 900.0})
-
-# A Window this far ahead of a Reading, in seconds, was told before the clock was set back. Our choice.
-AHEAD_S: Final = 120.0
-
-# How a stored series becomes Readings again, for the channels of which samples are stored.
-SERIES: Final = MappingProxyType({Channel.RR_INTERVAL: rr_series.readings_of, Channel.GLUCOSE: glucose.readings_of})
 
 _log = structlog.get_logger("pipeline")
 
@@ -52,68 +36,6 @@ class Keep(Protocol):
         self, readings: Iterable[Reading], assessments: Iterable[Assessment], memories: Iterable[Memory] = (), /
     ) -> None:
         """Take Readings, Assessments and Memories."""
-
-
-class RiskWatch:
-    """One risk of one person: its windows, its model, its episodes.
-
-    `device` is the wearable whose samples are in the windows, `told_until` the end of the last Window.
-    """
-
-    def __init__(self, model: RiskModel, person: str, windows: WindowBuilder, episodes: Episodes) -> None:
-        self.model = model
-        self.person = person
-        self.windows = windows
-        self.episodes = episodes
-        self.last: Assessment | None = None
-        self.device: str | None = None
-        self.told_until: float | None = None
-
-    @property
-    def risk(self) -> Risk:
-        """What is watched for."""
-        return self.model.manifest.risk
-
-    @property
-    def silence_s(self) -> float:
-        """Seconds without a Window after which there is not enough data."""
-        return SLOW_SILENCE_S.get(self.model.channel, SILENCE_S)
-
-    def push(self, reading: Reading) -> list[Window]:
-        """Take the next Reading; the Windows that it completes. No Window holds samples of two wearables."""
-        if self.device is not None and reading.device != self.device:
-            told = self.told_until
-            was_set_back = told is not None and told > reading.start + AHEAD_S
-            self.windows = self.model.windows(self.person, last_end=None if was_set_back else told)
-        self.device = reading.device
-        windows = self.windows.push(reading)
-        if windows:
-            self.told_until = windows[-1].end
-        return windows
-
-    def nothing(self, start: float, end: float, reason: str) -> Assessment:
-        """Say that there was not enough data to judge, and why."""
-        self.last = Assessment(
-            person=self.person,
-            risk=self.risk,
-            start=start,
-            end=end,
-            score=None,
-            reason=reason,
-            model=self.model.version,
-            coverage=0.0,
-        )
-        return self.last
-
-    def judge(self, window: Window) -> tuple[Assessment, Alert | None]:
-        """Assess a Window; with it the Alert that it raises or clears. A raised one says which part mattered most."""
-        self.last = self.model.assess(window)
-        alert = self.episodes.weigh(self.last)
-        if alert is not None and alert.state is AlertState.RAISED:
-            found = self.model.explain(window)
-            numbers = {**alert.explanation.numbers, **found.numbers}
-            alert = replace(alert, explanation=replace(found, numbers=numbers))
-        return self.last, alert
 
 
 class Pipeline:
@@ -219,17 +141,23 @@ class Pipeline:
         return person_fields(self.person, self.wearables.values(), known.values(), alerts, now)
 
     def _take(self, wearable: Wearable, readings: Sequence[Reading]) -> None:
-        """Take what a wearable has measured; RR intervals are placed first, and may be held back for it."""
+        """Take what a wearable has measured; RR intervals are placed first, and may be held back for it.
+
+        What comes from its memory has its time already, and says nothing of its present state.
+        """
         if not readings:
             return
-        wearable.remember(readings)
-        wearable.last_of.update((reading.channel, reading.received_at) for reading in readings if reading.values)
-        rr = [reading for reading in readings if reading.channel is Channel.RR_INTERVAL]
-        self._judge(wearable, [reading for reading in readings if reading.channel is not Channel.RR_INTERVAL])
+        present = [reading for reading in readings if not is_past(reading)]
+        if len(present) < len(readings):
+            self._judge(wearable, [reading for reading in readings if is_past(reading)])
+        wearable.remember(present)
+        wearable.last_of.update((reading.channel, reading.received_at) for reading in present if reading.values)
+        rr = [reading for reading in present if reading.channel is Channel.RR_INTERVAL]
+        self._judge(wearable, [reading for reading in present if reading.channel is not Channel.RR_INTERVAL])
         if rr:
             self._judge(wearable, wearable.timeline.place(rr))
-        elif any(reading.channel is Channel.HEART_RATE for reading in readings):
-            wearable.timeline.hear(readings[0].received_at)
+        elif any(reading.channel is Channel.HEART_RATE for reading in present):
+            wearable.timeline.hear(present[0].received_at)
 
     def _keep_memories(self, wearable: Wearable) -> None:
         changed = wearable.changed_memories()
@@ -240,10 +168,12 @@ class Pipeline:
         self._keep(placed, ())
         for reading in placed:
             watching = [watch for watch in self.watches if watch.model.channel is reading.channel]
-            if not watching or not reading.values or not self._counts(wearable, reading):
+            past = is_past(reading)
+            if not watching or not reading.values or not (past or self._counts(wearable, reading)):
                 continue
             for watch in watching:
-                self._tell_hand_over(watch, reading)
+                if not past:
+                    self._tell_hand_over(watch, reading)
                 for window in watch.push(reading):
                     self._queue(watch, window)
 
@@ -288,29 +218,6 @@ class Pipeline:
         if all(wearable.worn is False for wearable in self.wearables.values()):
             return "the wearable is not worn"
         return f"nothing arrives of {channel.value.replace('_', ' ')}"
-
-
-def watch_risk(
-    person: str, model: RiskModel, *, past: Sequence[Assessment] = (), newest_alert: Alert | None = None
-) -> RiskWatch:
-    """A risk of one person, going on after `past`, the newest stored Assessments, oldest first.
-
-    `newest_alert` is the newest stored episode, open or over.
-    """
-    rule = PersistenceRule(**model.policy.model_dump(exclude={"severity"}))
-    windows = model.windows(person, last_end=past[-1].end if past else None)
-    is_open = newest_alert is not None and newest_alert.state is AlertState.RAISED
-    episodes = Episodes(
-        rule,
-        model.policy.severity,
-        past=past,
-        open_alert=newest_alert if is_open else None,
-        raised_at=None if newest_alert is None else newest_alert.opened_at,
-    )
-    watch = RiskWatch(model, person, windows, episodes)
-    watch.last = past[-1] if past else None
-    watch.told_until = past[-1].end if past else None
-    return watch
 
 
 def person_fields(
@@ -362,34 +269,3 @@ def alert_fields(alert: Alert) -> dict[str, Any]:
         "explanation": alert.explanation.sentence,
         "part": alert.explanation.part,
     }
-
-
-Stored = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]
-
-
-def stored_windows(watch: RiskWatch, person: PersonSettings, series: Mapping[str, Stored]) -> list[Window]:
-    """Take in the stored samples since the last stored Window began; the Windows that nobody has assessed yet.
-
-    `series` are times, values and quality by wearable; where there are several, the same one counts as did before.
-    """
-    sources = Sources([wearable.address for wearable in person.wearables], person.sources)
-    channel = watch.model.channel
-    readings = [
-        reading
-        for device, (times, values, quality) in series.items()
-        for reading in SERIES[channel](Source(watch.person, device), times, values, quality)
-    ]
-    if len(series) > 1:
-        readings = sorted((single for reading in readings for single in _singles(reading)), key=lambda one: one.end)
-    counting = (one for one in readings if sources.takes(channel, one.device, one.end, one.quality))
-    return [window for reading in counting for window in watch.push(reading)]
-
-
-def _singles(reading: Reading) -> Iterator[Reading]:
-    """A stored Reading, sample by sample."""
-    start, quality = reading.start, reading.quality
-    for value in reading.values:
-        single = replace(reading, start=start, values=(value,), quality=quality)
-        yield single
-        start = single.end + (reading.interval_s or 0.0)
-        quality &= ~Quality.GAP_BEFORE

@@ -12,7 +12,7 @@ import structlog
 
 from edge.bluetooth.link import LinkState, Packet
 from edge.errors import DecodeError
-from edge.readings import Channel, Memory, Quality, Reading, Source
+from edge.readings import RAW_CHANNELS, Channel, Memory, Quality, Reading, Source
 from edge.settings import PersonSettings
 from edge.signals.rr_timeline import RrTimeline
 from edge.wearables import BY_CHARACTERISTIC, PROFILES
@@ -130,7 +130,8 @@ class Wearable:
             if reading.channel is Channel.BATTERY:
                 self.battery_percent = reading.values[-1]
                 continue
-            self.values[reading.channel] = reading.values[-1]
+            if reading.channel not in RAW_CHANNELS:
+                self.values[reading.channel] = reading.values[-1]
             self.last_reading = max(self.last_reading or reading.received_at, reading.received_at)
             if not reading.quality & Quality.CONTACT_UNKNOWN:
                 self.worn = not reading.quality & Quality.NO_CONTACT

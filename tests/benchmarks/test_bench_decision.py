@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from edge.pipeline import watch_risk
 from edge.readings import Channel, Reading, Risk, Source
+from edge.risk_watch import watch_risk
 from edge.risks.catalogue import load_models
 from edge.signals import acceleration, glucose
 

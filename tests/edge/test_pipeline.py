@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.bluetooth.link import LinkState, LinkStatus, Packet
-from edge.pipeline import SILENCE_S, Pipeline, RiskWatch, stored_windows, watch_risk
+from edge.pipeline import Pipeline
 from edge.readings import Alert, AlertState, Assessment, Channel, Memory, Quality, Reading, Risk, Window
+from edge.risk_watch import SILENCE_S, RiskWatch, stored_windows, watch_risk
 from edge.risks.catalogue import load_models
 from edge.settings import PersonSettings
 from edge.virtual.rhythm import atrial_fibrillation, sinus

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.pipeline import watch_risk
 from edge.readings import Alert, Assessment, Source
+from edge.risk_watch import watch_risk
 from edge.risks.catalogue import MODELS
 from edge.risks.model import RiskModel
 from edge.signals.rr_series import readings_of
