@@ -1,16 +1,18 @@
-"""Continuous Glucose Monitoring Service 1.0.1 (Bluetooth SIG, CGMS v101): a sensor under the skin."""
+"""Continuous Glucose Monitoring Service 1.0.1 (Bluetooth SIG, CGMS v101): what a sensor under the skin sends.
+
+How it is asked, and when its records were made, is in edge.wearables.continuous_glucose_session.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC
 from enum import IntFlag
-from typing import ClassVar, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from edge.readings import Channel, Quality, Reading, Source
 from edge.wearables.current_time import check_zone, utc_offset_s
-from edge.wearables.fields import DateTime, Fields, bytes_of, sample, sfloat_bytes
+from edge.wearables.fields import DateTime, Fields, bytes_of, sfloat_bytes
 from edge.wearables.ieee11073 import Number
-from edge.wearables.profile import Profile, assigned_uuid
+from edge.wearables.profile import assigned_uuid
 
 SERVICE: Final = assigned_uuid(0x181F)
 MEASUREMENT: Final = assigned_uuid(0x2AA7)
@@ -76,19 +78,6 @@ class Status(IntFlag):
     RISES_FAST = 1 << 21
     RESULT_TOO_LOW = 1 << 22
     RESULT_TOO_HIGH = 1 << 23
-
-
-# With these there is no valid result. One beyond what the sensor can process stays: the number then sent is the limit
-# of its scale, so that a person who is very low is still seen to be low.
-_NO_VALUE: Final = (
-    Status.SESSION_STOPPED
-    | Status.SENSOR_TYPE_WRONG
-    | Status.SENSOR_MALFUNCTION
-    | Status.DEVICE_FAULT
-    | Status.CALIBRATION_REQUIRED
-    | Status.TOO_HOT
-    | Status.TOO_COLD
-)
 
 
 class CgmRecord(NamedTuple):
@@ -231,34 +220,6 @@ def encode_session_run_time(hours: int, *, with_crc: bool = False) -> bytes:
     return _protected(hours.to_bytes(2, "little"), with_crc=with_crc)
 
 
-class ContinuousGlucose(Profile):
-    """Continuous Glucose Monitoring Service 1.0.1: Readings of glucose (mg/dL)."""
-
-    name: ClassVar[str] = "continuous_glucose"
-    service: ClassVar[str] = SERVICE
-    notify: ClassVar[tuple[str, ...]] = (MEASUREMENT,)
-
-    def readings(
-        self, _characteristic: str, payload: bytes, source: Source, received_at: float, /
-    ) -> tuple[Reading, ...]:
-        """See Profile. The latest record of a packet is taken to be of now, the others as long before as they say."""
-        records = sorted(decode(payload), key=lambda record: record.minute)
-        latest = records[-1].minute
-        return tuple(
-            reading
-            for record in records
-            if not (record.status or Status(0)) & _NO_VALUE
-            for reading in sample(
-                Channel.GLUCOSE,
-                record.glucose,
-                source,
-                received_at - (latest - record.minute) * 60.0,
-                received_at,
-                Quality.CONTACT_UNKNOWN,
-            )
-        )
-
-
 def _decode_record(fields: Fields, record: bytes) -> CgmRecord:
     flags = fields.uint(1, "flags")
     glucose, minute = fields.sfloat("glucose concentration"), fields.uint(2, "time offset")
@@ -308,6 +269,3 @@ def _checked(fields: Fields, payload: bytes) -> bool:
     if int.from_bytes(rest, "little") != crc(payload[:-_CRC_OCTETS]):
         raise fields.malformed("its CRC is wrong")
     return True
-
-
-PROFILE: Final = ContinuousGlucose()

@@ -91,8 +91,8 @@ class Response(NamedTuple):
 _BOUNDS: Final = {Operator.AT_MOST: 1, Operator.AT_LEAST: 1, Operator.WITHIN: 2}
 _NAME: Final = "Record Access Control Point (0x2A52)"
 
-# The most that a transfer may take. Our choice: 4000 records at 20 a second are still told in full.
-TRANSFER_S: Final = 200.0
+# How long no record and no answer may come before a transfer is given up. Our choice.
+PATIENCE_S: Final = 30.0
 # The ATT error of a wearable that still works on an earlier request: as GLS_ERROR_CODE_PROCEDURE_ALREADY_IN_PROGRESS in
 # Stonestreet One's glucose service, and as in the Core Specification Supplement's common error codes.
 _IN_PROGRESS: Final = (0x80, 0xFE)
@@ -113,21 +113,21 @@ NOT_SELECTABLE: Final = frozenset(
 )
 
 
-def report(request: Request) -> Generator[Step, bytes, int]:
+def report(request: Request, within_s: float = PATIENCE_S) -> Generator[Step, bytes, int]:
     """Ask for records, which come by their own characteristic, and return the Answer when all have come.
 
     What still runs from before is aborted first, and so is a transfer to which no answer comes. Raises RefusedError
     where the wearable refuses or does not answer, DecodeError for an answer that is none.
     """
     try:
-        return (yield from _answered(request, TRANSFER_S))
+        return (yield from _answered(request, within_s))
     except RefusedError as error:
         if error.code is not None and error.code not in _IN_PROGRESS:
             raise
         yield from _answered(ABORT)
         if error.code is None:
             raise
-    return (yield from _answered(request, TRANSFER_S))
+    return (yield from _answered(request, within_s))
 
 
 def _answered(request: Request, within_s: float = ANSWER_WITHIN_S) -> Generator[Step, bytes, int]:

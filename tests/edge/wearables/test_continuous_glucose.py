@@ -12,10 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import DecodeError
-from edge.readings import Channel, Quality
 from edge.wearables.continuous_glucose import (
-    MEASUREMENT,
-    PROFILE,
     CgmFeature,
     CgmRecord,
     CgmStatus,
@@ -34,8 +31,7 @@ from edge.wearables.continuous_glucose import (
     encode_status,
 )
 from edge.wearables.fields import DateTime
-from edge.wearables.ieee11073 import Special
-from tests.edge.wearables.strategies import DATE_TIMES, RECEIVED_AT, SFLOATS, SOURCE, UINT16, UINT24
+from tests.edge.wearables.strategies import DATE_TIMES, RECEIVED_AT, SFLOATS, UINT16, UINT24
 
 RECORDS = st.builds(
     CgmRecord,
@@ -148,27 +144,6 @@ def test_session_began_at_a_time_that_zone_and_dst_tell() -> None:
 
 def test_session_run_time_is_in_hours() -> None:
     assert decode_session_run_time(bytes.fromhex("f000")) == 240
-
-
-def test_latest_record_is_of_now_and_the_others_before_it() -> None:
-    payload = encode((CgmRecord(118.0, 10), CgmRecord(120.0, 15), CgmRecord(Special.NAN, 12)))
-    before, now = PROFILE.readings(MEASUREMENT, payload, SOURCE, RECEIVED_AT)
-    assert (now.channel, now.unit, now.values, now.start) == (Channel.GLUCOSE, "mg/dL", (120.0,), RECEIVED_AT)
-    assert (before.values, before.start) == ((118.0,), RECEIVED_AT - 300.0)
-
-
-@pytest.mark.parametrize(
-    "status", [Status.SENSOR_MALFUNCTION, Status.SESSION_STOPPED, Status.TOO_COLD, Status.CALIBRATION_REQUIRED]
-)
-def test_result_that_the_sensor_calls_invalid_is_missing(status: Status) -> None:
-    assert PROFILE.readings(MEASUREMENT, encode((CgmRecord(110.0, 5, status),)), SOURCE, RECEIVED_AT) == ()
-
-
-def test_person_who_is_lower_than_the_sensor_can_tell_is_still_seen_to_be_low() -> None:
-    payload = encode((CgmRecord(40.0, 5, Status.RESULT_TOO_LOW | Status.BELOW_HYPO),))
-    (reading,) = PROFILE.readings(MEASUREMENT, payload, SOURCE, RECEIVED_AT)
-    assert reading.values == (40.0,)
-    assert not reading.quality & Quality.OUT_OF_RANGE
 
 
 @pytest.mark.parametrize("payload", ["", "05000c1006", "06000c1006", "07000c100600", "0a010c100600", "06000c10060006"])
