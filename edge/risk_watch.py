@@ -89,7 +89,7 @@ class RiskWatch:
             return True
         # One that lies ahead of now was stamped before the clock was set back.
         newest = self._history[-1].start if self._history else -np.inf
-        return reading.start <= newest <= reading.received_at
+        return reading.start <= newest <= reading.received_at + AHEAD_S
 
     def _fill(self, reading: Reading) -> None:
         """Put a Reading of the past where it belongs, and build the Windows to come anew."""
@@ -106,7 +106,7 @@ class RiskWatch:
         span_s = HISTORY_S.get(self.model.channel)
         if span_s is None:
             return
-        if self._history and self._history[-1].start > reading.received_at:
+        if self._history and self._history[-1].start > reading.received_at + AHEAD_S:
             self._history.clear()  # the clock was set back
         bisect.insort(self._history, reading, key=lambda one: one.start)
         oldest = self._history[-1].start - span_s
