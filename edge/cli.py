@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge.arguments import Arguments
+from edge.device_commands import add_devices
 from edge.errors import HearthbeatError, WrongUseError
-from edge.settings import DEFAULT_SETTINGS_FILE, load_settings
+from edge.options import add_config, add_json, positive
+from edge.people_commands import add_people
+from edge.settings import load_settings
+
+if TYPE_CHECKING:
+    from edge.options import Commands
 
 # A virtual strap sends a packet a second, and the virtual radio carries some thousands. Our choice, with room to spare.
 MOST_SPEED: Final = 1000.0
-
-
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[Arguments]  # noqa: SLF001 -- argparse has no public name for it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,16 +48,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_assess(commands)
     _add_status(commands)
-    _add_devices(commands)
+    add_devices(commands)
     _add_models(commands)
     _add_alerts(commands)
-    _add_people(commands)
+    add_people(commands)
     return parser
 
 
 def _add_run(commands: Commands) -> None:
     run = commands.add_parser("run", help="the daemon")
-    _add_config(run)
+    add_config(run)
     run.set_defaults(command=_run)
 
 
@@ -64,7 +65,7 @@ def _add_demo(commands: Commands) -> None:
     demo = commands.add_parser("demo", help="a virtual strap, the daemon, a phone and a broker, on this machine")
     demo.add_argument("--record", type=Path, metavar="PATH", help="a WFDB record with beats, without its ending")
     demo.add_argument("--speed", type=_speed, default=60.0, metavar="N", help="how many times as fast as life (60)")
-    demo.add_argument("--minutes", type=_positive, metavar="N", help="play only the first N minutes")
+    demo.add_argument("--minutes", type=positive, metavar="N", help="play only the first N minutes")
     demo.add_argument("--until-alert", action="store_true", help="end at the first alert")
     demo.set_defaults(command=_demo)
 
@@ -81,29 +82,20 @@ def _add_assess(commands: Commands) -> None:
 
 def _add_status(commands: Commands) -> None:
     status = commands.add_parser("status", help="how every person, wearable and queue is doing")
-    _add_config(status)
-    _add_json(status)
+    add_config(status)
+    add_json(status)
     status.set_defaults(command=_status)
-
-
-def _add_devices(commands: Commands) -> None:
-    devices = commands.add_parser("devices", help="wearables in range")
-    verbs = devices.add_subparsers(required=True, metavar="VERB")
-    scan = verbs.add_parser("scan", help="list the wearables that advertise a profile we know")
-    scan.add_argument("--seconds", type=_positive, default=10.0, metavar="S", help="how long to listen (10)")
-    _add_json(scan)
-    scan.set_defaults(command=_devices_scan)
 
 
 def _add_models(commands: Commands) -> None:
     models = commands.add_parser("models", help="the risk models")
     verbs = models.add_subparsers(required=True, metavar="VERB")
     listing = verbs.add_parser("list", help="every model, checked against its manifest")
-    _add_json(listing)
+    add_json(listing)
     listing.set_defaults(command=_models_list)
     show = verbs.add_parser("show", help="a model's card")
     show.add_argument("risk")
-    _add_json(show)
+    add_json(show)
     show.set_defaults(command=_models_show)
 
 
@@ -111,67 +103,17 @@ def _add_alerts(commands: Commands) -> None:
     alerts = commands.add_parser("alerts", help="what was said")
     verbs = alerts.add_subparsers(required=True, metavar="VERB")
     listing = verbs.add_parser("list", help="the newest alerts first")
-    _add_config(listing)
-    _add_json(listing)
+    add_config(listing)
+    add_json(listing)
     listing.set_defaults(command=_alerts_list)
 
 
-def _add_people(commands: Commands) -> None:
-    people = commands.add_parser("people", help="how a person is over days")
-    verbs = people.add_subparsers(required=True, metavar="VERB")
-    nights = verbs.add_parser("nights", help="each night's resting heart rate beside what is usual for the person")
-    nights.add_argument("person", metavar="PERSON")
-    _add_config(nights)
-    _add_json(nights)
-    nights.set_defaults(command=_people_nights)
-    news2 = verbs.add_parser("news2", help="the NEWS2 score of the vital signs that are known; partial ones say so")
-    news2.add_argument("person", metavar="PERSON")
-    for name, unit in (
-        ("respiration-rate", "breaths a minute"),
-        ("spo2", "percent"),
-        ("systolic", "mmHg"),
-        ("pulse", "beats a minute; default: what the wearables tell"),
-        ("temperature", "degrees Celsius"),
-    ):
-        news2.add_argument(f"--{name}", type=float, metavar="N", help=unit)
-    breathing = news2.add_mutually_exclusive_group()
-    breathing.add_argument("--air", dest="supplemental_oxygen", action="store_const", const=False, help="breathes air")
-    breathing.add_argument(
-        "--oxygen", dest="supplemental_oxygen", action="store_const", const=True, help="breathes supplemental oxygen"
-    )
-    news2.add_argument("--consciousness", choices=["alert", "confusion", "voice", "pain", "unresponsive"], help="ACVPU")
-    news2.add_argument("--scale-2", action="store_true", help="a doctor has set an SpO2 target of 88 to 92 percent")
-    _add_config(news2)
-    _add_json(news2)
-    news2.set_defaults(command=_people_news2)
-
-
 def _speed(text: str) -> float:
-    value = _positive(text)
+    value = positive(text)
     if value > MOST_SPEED:
         message = f"at most {MOST_SPEED:g} times as fast as life"
         raise argparse.ArgumentTypeError(message)
     return value
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError as error:
-        message = f"{text!r} is no number"
-        raise argparse.ArgumentTypeError(message) from error
-    if not 0.0 < value < math.inf:
-        message = f"{text} is not above zero"
-        raise argparse.ArgumentTypeError(message)
-    return value
-
-
-def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, default=DEFAULT_SETTINGS_FILE, metavar="FILE", help="hearthbeat.toml")
-
-
-def _add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="for machines")
 
 
 def _run(given: argparse.Namespace) -> int:
@@ -214,33 +156,6 @@ def _status(given: argparse.Namespace) -> int:
     else:
         status_view.show(answer, Console())
     return 0 if answer["daemon"] == "running" and not answer["faults"] else 1
-
-
-def _devices_scan(given: argparse.Namespace) -> int:
-    import asyncio
-    from dataclasses import asdict
-
-    from rich.console import Console
-    from rich.table import Table
-
-    from edge.bluetooth.radio import Radio
-    from edge.bluetooth.scanner import discover
-    from edge.wearables import PROFILES
-
-    console = Console(stderr=given.json)
-    with console.status(f"listening for {given.seconds:g} s"):
-        sightings = asyncio.run(discover(Radio(), given.seconds))
-    known = {profile.service: profile.name for profile in PROFILES}
-    wearables = [(s, [known[uuid] for uuid in s.services if uuid in known]) for s in sightings]
-    wearables = [(sighting, profiles) for sighting, profiles in wearables if profiles]
-    if given.json:
-        print(json.dumps([{**asdict(sighting), "profiles": profiles} for sighting, profiles in wearables]))
-        return 0
-    table = Table("address", "name", "signal", "profiles")
-    for sighting, profiles in wearables:
-        table.add_row(sighting.address, sighting.name, f"{sighting.rssi} dBm", ", ".join(profiles))
-    console.print(table if wearables else "no wearable advertises: put the strap on, with its electrodes wet")
-    return 0
 
 
 def _models_list(given: argparse.Namespace) -> int:
@@ -293,39 +208,4 @@ def _alerts_list(given: argparse.Namespace) -> int:
     for alert in alerts:
         opened = datetime.fromtimestamp(alert.opened_at, UTC).astimezone()
         print(f"{opened:%Y-%m-%d %H:%M}  {alert.person}  {alert.kind}  {alert.state}  {alert.explanation.sentence}")
-    return 0
-
-
-def _people_nights(given: argparse.Namespace) -> int:
-    from rich.console import Console
-
-    from edge.nights import verdict_fields
-    from edge.people import nights_of, show_nights
-
-    verdicts = nights_of(load_settings(given.config), given.person)
-    if given.json:
-        print(json.dumps([verdict_fields(verdict) for verdict in verdicts]))
-    else:
-        show_nights(verdicts, Console())
-    return 0
-
-
-def _people_news2(given: argparse.Namespace) -> int:
-    from dataclasses import fields
-
-    from rich.console import Console
-
-    from edge.people import news2_of, show_news2
-    from edge.signals.news2 import Consciousness, Spo2Scale, Vitals
-    from edge.vitals import news2_fields
-
-    measured = {field.name: getattr(given, field.name) for field in fields(Vitals)}
-    if given.consciousness is not None:
-        measured["consciousness"] = Consciousness(given.consciousness)
-    scale = Spo2Scale.TWO if given.scale_2 else Spo2Scale.ONE
-    scored = news2_of(load_settings(given.config), given.person, measured, scale)
-    if given.json:
-        print(json.dumps(news2_fields(scored)))
-    else:
-        show_news2(scored, Console())
     return 0

@@ -33,6 +33,8 @@ FIRST_VALUE_S: Final = 10.0
 # Our choice: so many connections that broke are no mishap any more.
 MOST_FAILURES: Final = 3
 LONGEST_SCAN_S: Final = 600.0
+# Our choice: as much of a name as a line has room for.
+LONGEST_NAME: Final = 40
 
 # Profiles that say nothing of a person.
 _ABOUT_ITSELF: Final = frozenset({"battery", "device_information", "current_time"})
@@ -50,6 +52,20 @@ _T = TypeVar("_T")
 def profiles_of(services: Collection[str]) -> list[str]:
     """The names of the profiles among advertised services, those of the wearable itself left out."""
     return [p.name for p in PROFILES if p.service in services and p.name not in _ABOUT_ITSELF]
+
+
+def _fields(sighting: Sighting) -> dict[str, Any]:
+    return {
+        **asdict(sighting),
+        "address": sighting.address.upper(),
+        "name": _printable(sighting.name),
+        "profiles": profiles_of(sighting.services),
+    }
+
+
+def _printable(name: str | None) -> str:
+    """A name as it can be shown: whoever advertises chooses it."""
+    return "".join(letter for letter in name or "" if letter.isprintable()).strip()[:LONGEST_NAME]
 
 
 class Devices:
@@ -87,7 +103,7 @@ class Devices:
                     before = known.get(sighting.address)
                     known[sighting.address] = sighting
                     if before is None or (before.name, before.services) != (sighting.name, sighting.services):
-                        yield {"sighting": asdict(sighting)}
+                        yield {"sighting": _fields(sighting)}
             finally:
                 ends.cancel()
         if not known and self._scanner.fault is not None:
@@ -100,7 +116,8 @@ class Devices:
         """
         yield {"step": "looking for it"}
         device, sighting = await self._seek(address)
-        yield {"step": f"found {sighting.name or sighting.address}, signal {sighting.rssi} dBm"}
+        name = _printable(sighting.name)
+        yield {"step": f"found {name or sighting.address}, signal {sighting.rssi} dBm"}
         if sighting.rotates:
             yield {"step": "pairing, since it changes its address"}
             address = await self._radio.pair(device)
@@ -108,7 +125,7 @@ class Devices:
         async with aclosing(meeting.steps()) as steps:
             async for step in steps:
                 yield {"step": step}
-        yield {"met": {"address": address.upper(), "name": sighting.name or "", **meeting.found()}}
+        yield {"met": {"address": address.upper(), "name": name, **meeting.found()}}
 
     async def forget(self, address: str) -> AsyncGenerator[Words, None]:
         """Remove a wearable's bond: {"forgotten": whether there was one}."""
