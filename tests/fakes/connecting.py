@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from itertools import count
 from typing import ClassVar
@@ -16,7 +17,7 @@ from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
 from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError
 
 # What a step of a script makes the next call of that method raise.
-FAULTS: Mapping[str, Callable[[], Exception]] = {
+FAULTS: Mapping[str, Callable[[], BaseException]] = {
     "fails": lambda: BleakError("it failed"),
     "times out": TimeoutError,
     "bus is gone": EOFError,
@@ -24,6 +25,7 @@ FAULTS: Mapping[str, Callable[[], Exception]] = {
     "aborted": lambda: BleakDBusError("org.bluez.Error.Failed", ["le-connection-abort-by-local"]),
     "not bonded": lambda: BleakGATTProtocolError(5),
     "refused": lambda: BleakGATTProtocolError(0x80),
+    "cancelled": asyncio.CancelledError,  # a cancellation that bleak has lost
     "key missing": lambda: BleakDBusError("org.bluez.Error.Failed", ["le-connection-key-missing"]),
 }
 
