@@ -1,19 +1,21 @@
 """Viatom's oximeters worn at night (Wellue O2Ring, Checkme O2): live values.
 
-The maker has published no specification. What is here is what three independent programs agree on that read these
-devices: MackeyStingray/o2r and viatom-ble on GitHub, and the Lepu/Viatom SDK's OxyBleResponse. Only the live values of
-command 0x17 are read, as nothing else is understood alike by all.
-
-A value comes only when it is asked for by a write, and may come in several notifications, so that this module offers a
-request, an assembler and Readings, but no profile.
+The maker has published no specification. What is here is how MackeyStingray/o2r on GitHub reads these devices (o2pkt.py
+for the packets, o2state.py for the values and its examples of them). Only the live values of command 0x17 are read;
+they come only when they are asked for.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import ClassVar, Final, NamedTuple
 
+from edge.errors import DecodeError
 from edge.readings import Channel, Quality, Reading, Source
 from edge.wearables.fields import Fields, sample
+from edge.wearables.procedure import Pause, Procedure, Write
+from edge.wearables.profile import Profile, Session, StatelessSession
+from edge.wearables.wall_clock import WallClock
 
 SERVICE: Final = "14839ac4-7d7e-415c-9a42-167340cf2339"
 NOTIFY: Final = "0734594a-a8e7-4b1a-a6b1-cd5243059a57"
@@ -31,6 +33,10 @@ _LIVE_OCTETS: Final = 13
 _SENSOR_OFF: Final = 0xFF
 # Our choice: an answer longer than any live value is noise, from which the assembler must recover.
 _LONGEST: Final = 512
+# How often the values are asked for, as o2r does.
+EVERY_S: Final = 2.0
+# What stands in place of SpO2 and pulse while there are none: o2r's examples.
+_NONE: Final = (0, 0xFF)
 
 
 class LiveValues(NamedTuple):
@@ -89,7 +95,7 @@ def ask_for_live_values() -> bytes:
 def decode(answer: bytes) -> LiveValues:
     """Live values out of one whole answer. Raises DecodeError for any other answer or a wrong CRC.
 
-    A zero is what the ring sends while it has no value, so it is missing.
+    Of values that are 0 or 255 there are none.
     """
     fields = Fields(answer, "Viatom live values")
     if fields.uint(1, "head") != _RESPONSE_HEAD:
@@ -102,9 +108,9 @@ def decode(answer: bytes) -> LiveValues:
     if fields.uint(1, "CRC") != crc(answer[:-1]):
         raise fields.malformed("its CRC is wrong")
     fields.end()
-    spo2, pulse = values[:2]
     worn = bool(values[11]) and values[2] != _SENSOR_OFF
-    return LiveValues(spo2 or None, pulse or None, worn, values[7], values[8], values[9], values[10])
+    spo2, pulse = (None if value in _NONE else value for value in values[:2])
+    return LiveValues(spo2, pulse, worn, values[7], values[8], values[9], values[10])
 
 
 def encode(live: LiveValues) -> bytes:
@@ -114,11 +120,63 @@ def encode(live: LiveValues) -> bytes:
     return body + bytes((crc(body),))
 
 
-def readings(live: LiveValues, source: Source, received_at: float) -> tuple[Reading, ...]:
-    """Readings of spo2 (%), heart_rate (bpm) and battery (%)."""
-    worn = Quality.GOOD if live.worn else Quality.NO_CONTACT
-    return (
-        *sample(Channel.SPO2, live.spo2, source, received_at, received_at, worn),
-        *sample(Channel.HEART_RATE, live.pulse, source, received_at, received_at, worn),
-        *sample(Channel.BATTERY, live.battery, source, received_at, received_at, Quality.GOOD),
-    )
+class ViatomOximeter(Profile):
+    """Live values of a Viatom ring: Readings of spo2 (%), heart_rate (bpm) and battery (%)."""
+
+    name: ClassVar[str] = "oximeter_viatom"
+    service: ClassVar[str] = SERVICE
+    notify: ClassVar[tuple[str, ...]] = (NOTIFY,)
+    streams: ClassVar[tuple[str, ...]] = (NOTIFY,)
+    turn: ClassVar[int] = 2
+
+    def session(self, source: Source, _memory: Mapping[str, float], _clock: WallClock | None = None, /) -> Session:
+        """See Profile."""
+        return ViatomSession(self, source)
+
+
+class ViatomSession(StatelessSession):
+    """Asks for the live values for as long as the connection lasts, and puts the answers together."""
+
+    def __init__(self, profile: Profile, source: Source) -> None:
+        super().__init__(profile, source)
+        self._assembler = Assembler()
+        self._battery: int | None = None
+
+    def opening(self, _now: float, present: Collection[str], /) -> Procedure | None:
+        """See Session."""
+        self._assembler, self._battery = Assembler(), None
+        return _poll() if WRITE in present else None
+
+    def readings(self, _characteristic: str, payload: bytes, received_at: float, /) -> tuple[Reading, ...]:
+        """See Session. The battery is told when it has changed.
+
+        An answer that is broken is an error only where no other one of the packet is whole.
+        """
+        found: list[Reading] = []
+        broken: DecodeError | None = None
+        for answer in self._assembler.push(payload):
+            try:
+                found += self._readings(decode(answer), received_at)
+            except DecodeError as error:
+                broken = error
+        if broken is not None and not found:
+            raise broken
+        return tuple(found)
+
+    def _readings(self, live: LiveValues, received_at: float) -> tuple[Reading, ...]:
+        worn = Quality.GOOD if live.worn else Quality.NO_CONTACT
+        changed, self._battery = None if live.battery == self._battery else live.battery, live.battery
+        return (
+            *sample(Channel.SPO2, live.spo2, self._source, received_at, received_at, worn),
+            *sample(Channel.HEART_RATE, live.pulse, self._source, received_at, received_at, worn),
+            *sample(Channel.BATTERY, changed, self._source, received_at, received_at, Quality.GOOD),
+        )
+
+
+def _poll() -> Procedure:
+    while True:
+        yield Write(WRITE, ask_for_live_values())
+        yield Pause(EVERY_S)
+
+
+PROFILE: Final = ViatomOximeter()

@@ -27,6 +27,8 @@ def test_every_module_with_a_profile_is_found() -> None:
         "device_information",
         "glucose_meter",
         "heart_rate",
+        "nordic_uart",
+        "oximeter_viatom",
         "polar_measurement_data",
         "pulse_oximeter",
         "thermometer",

@@ -14,6 +14,8 @@ from edge.readings import CHANNELS, Channel, Quality
 from edge.wearables import nordic_uart, polar_control
 from edge.wearables.polar_control import Answer, OpCode, Setting
 from edge.wearables.polar_pmd import MeasurementType
+from edge.wearables.procedure import Write
+from tests.edge.wearables.conversation import converse
 from tests.edge.wearables.strategies import RECEIVED_AT, SOURCE
 
 
@@ -108,3 +110,34 @@ def test_pain_09_line_without_a_heart_rate_is_no_reading(line: str) -> None:
 def test_line_that_is_no_message_is_refused(line: str) -> None:
     with pytest.raises(DecodeError):
         nordic_uart.readings(line.encode(), SOURCE, RECEIVED_AT)
+
+
+def test_watch_is_asked_for_heart_rates_and_its_lines_are_put_together() -> None:
+    session = nordic_uart.PROFILE.session(SOURCE, {})
+    assert session.opening(RECEIVED_AT, [nordic_uart.NOTIFY]) is None
+    procedure = session.opening(RECEIVED_AT, [nordic_uart.NOTIFY, nordic_uart.WRITE])
+    assert procedure is not None
+    written = b"".join(
+        step.payload
+        for step in converse(procedure, lambda _: b"")
+        if isinstance(step, Write) and isinstance(step.payload, bytes) and len(step.payload) <= 20
+    )
+    assert written == b'\x10GB({"t":"act","hrm":true,"stp":false,"int":10})\n'
+    sent = b'>\r\n{"t":"status","bat":83}\r\n{"t":"act","stp":1,"hrm":72,"rt":1}\r\n'
+    found = [r for piece in pieces(sent, 20) for r in session.readings(nordic_uart.NOTIFY, piece, RECEIVED_AT)]
+    assert [(r.channel, r.values) for r in found] == [(Channel.BATTERY, (83.0,)), (Channel.HEART_RATE, (72.0,))]
+
+
+def test_history_of_a_watch_is_not_of_now() -> None:
+    assert nordic_uart.readings(b'{"t":"act","ts":1700000000000,"stp":1,"hrm":72}', SOURCE, RECEIVED_AT) == ()
+
+
+def test_broken_line_does_not_take_the_whole_packet_with_it() -> None:
+    session = nordic_uart.PROFILE.session(SOURCE, {})
+    both = b'{"t":"act","hrm":"x"}\n{"t":"act","hrm":72}\n'
+    assert [r.values for r in session.readings(nordic_uart.NOTIFY, both, RECEIVED_AT)] == [(72.0,)]
+    with pytest.raises(DecodeError):
+        session.readings(nordic_uart.NOTIFY, b'{"t":"act","hrm":"x"}\n', RECEIVED_AT)
+    session.readings(nordic_uart.NOTIFY, b'{"t":"act",', RECEIVED_AT)
+    session.lost()
+    assert session.readings(nordic_uart.NOTIFY, b'"hrm":72}\n', RECEIVED_AT) == ()
