@@ -32,7 +32,7 @@ def summaries_of(
     for channel in Channel:
         series = _series(store, minute, channel, order)
         marks = mark_artefacts(series.values) if channel is Channel.RR_INTERVAL else None
-        summary = summarise_minute(channel, series.values, series.quality, marks)
+        summary = summarise_minute(channel, series.values, series.quality, marks, series.times)
         if summary is not None:
             found[channel] = summary
     return found

@@ -10,13 +10,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.readings import UNSOUND, Channel
+from edge.readings import RAW_CHANNELS, UNSOUND, Channel
 
 _MINUTE_S: Final = 60.0
 _BAD: Final = int(UNSOUND)
 # Samples a minute of a channel that comes at a steady pace: heart rate is typically notified once a second (Heart Rate
 # Service 1.0, 3.1). A battery level comes when it changes, so that nothing can be missing from a minute.
 _PER_MINUTE: Final[Mapping[Channel, float]] = MappingProxyType({Channel.HEART_RATE: 60.0})
+# Between samples of a raw channel further apart than this some are missing. Our choice: they come at 10 Hz and faster.
+_RAW_GAP_S: Final = 0.2
+# What a sensor at rest feels, in mg.
+_GRAVITY_MG: Final = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,15 @@ class MinuteSummary:
 
     `n` good samples, of which the rest tells: good are those of a worn wearable, within the channel's range and not
     marked as artefacts. `coverage` is the share of the minute that they cover, 0..1: for RR intervals their sum, for
-    heart rate how many of the 60 a minute there are; None for a channel without a pace. `artefacts` is the count of
-    marked samples, None where nobody has looked for them. `sd` is the sample standard deviation (n - 1); percentiles
-    are interpolated linearly (type 7 of Hyndman and Fan, The American Statistician 50(4), 1996).
+    heart rate how many of the 60 a minute there are, for raw channels the time without a gap; None for a channel
+    without a pace. `artefacts` is the count of marked samples, None where nobody has looked for them. `sd` is the
+    sample standard deviation (n - 1); percentiles are interpolated linearly (type 7 of Hyndman and Fan, The American
+    Statistician 50(4), 1996).
+
+    Of acceleration `mean` and `maximum` are of ENMO, the vector's length less 1 g and no less than 0, in mg: how much
+    somebody moves, however the sensor is turned (van Hees et al., "Separating movement and gravity components in an
+    acceleration signal", PLoS ONE 8(4): e61691, 2013). A sensor that is out of calibration shifts it; `sd` is that of
+    the length itself, which no such shift changes. Of ECG and pulse waves no more than the coverage is told.
     """
 
     n: int
@@ -47,15 +57,19 @@ def summarise_minute(
     values: NDArray[np.float64],
     quality: NDArray[np.uint8],
     marks: NDArray[np.bool_] | None = None,
+    times: NDArray[np.float64] | None = None,
 ) -> MinuteSummary | None:
     """Sum up the samples of one minute, None where there are none.
 
     `values` are in the channel's unit, `quality` holds the flags of Quality, `marks` is True where a sample is an
-    artefact; all have the shape (samples,).
+    artefact, `times` are seconds since 1970 UTC, needed for the coverage of raw channels; all have the shape
+    (samples,), but for the values of a channel with axes: (samples, axes).
     """
     if not values.size:
         return None
     sound = (quality & _BAD) == 0
+    if channel in RAW_CHANNELS:
+        return _raw_summary(channel, values[sound], None if times is None else times[sound])
     artefacts = None if marks is None else int(np.count_nonzero(marks & sound))
     good = values[sound] if marks is None else values[sound & ~marks]
     coverage = _coverage(channel, good)
@@ -73,6 +87,26 @@ def summarise_minute(
         p50=float(p50),
         p95=float(p95),
         maximum=float(good.max()),
+    )
+
+
+def _raw_summary(channel: Channel, values: NDArray[np.float64], times: NDArray[np.float64] | None) -> MinuteSummary:
+    """Of good samples in the order of time, some or none."""
+    coverage = None
+    if times is not None:
+        steps = np.diff(times)
+        coverage = min(1.0, float(steps[steps <= _RAW_GAP_S].sum()) / _MINUTE_S)
+    if channel is not Channel.ACCELERATION or not len(values):
+        return MinuteSummary(n=len(values), coverage=coverage, artefacts=None)
+    length_mg = np.sqrt(np.square(values).sum(axis=1))
+    enmo_mg = np.maximum(length_mg - _GRAVITY_MG, 0.0)
+    return MinuteSummary(
+        n=len(values),
+        coverage=coverage,
+        artefacts=None,
+        mean=float(enmo_mg.mean()),
+        sd=float(length_mg.std(ddof=1)) if len(values) > 1 else None,
+        maximum=float(enmo_mg.max()),
     )
 
 

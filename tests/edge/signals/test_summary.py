@@ -83,3 +83,37 @@ def test_the_numbers_keep_their_order(values: list[float]) -> None:
     assert summary.minimum <= summary.p5 <= summary.p50 <= summary.p95 <= summary.maximum
     assert summary.coverage is not None
     assert 0.0 <= summary.coverage <= 1.0
+
+
+def raw(channel: Channel, times: list[float], values: list[list[float]] | list[float], bad: int = 0) -> MinuteSummary:
+    quality = [int(Quality.NO_CONTACT)] * bad + [0] * (len(times) - bad)
+    summary = summarise_minute(channel, np.array(values), np.array(quality, np.uint8), None, np.array(times))
+    assert summary is not None
+    return summary
+
+
+def test_of_acceleration_it_is_told_how_much_somebody_moves_however_the_sensor_is_turned() -> None:
+    times = [n / 50.0 for n in range(1500)]
+    still = [[0.0, 0.0, 1000.0]] * 1500
+    shaken = [[0.0, 0.0, 1000.0 + (400.0 if n % 2 else -200.0)] for n in range(1500)]
+    turned = [[y, z, 0.0] for _, y, z in shaken]
+    assert (raw(Channel.ACCELERATION, times, still).mean, raw(Channel.ACCELERATION, times, still).sd) == (0.0, 0.0)
+    summary = raw(Channel.ACCELERATION, times, shaken)
+    assert (summary.n, summary.mean, summary.maximum) == (1500, 200.0, 400.0)
+    assert summary.sd == pytest.approx(300.0, rel=1e-3)
+    assert summary.coverage == pytest.approx(0.5, abs=1e-3)
+    assert summary == raw(Channel.ACCELERATION, times, turned)
+    assert (summary.minimum, summary.p5, summary.p50, summary.p95) == (None, None, None, None)
+
+
+def test_pain_09_a_gap_in_a_raw_channel_is_not_covered() -> None:
+    times = [n / 130.0 for n in range(7800) if not 2000 <= n < 5900]
+    summary = raw(Channel.ECG, times, [1.0] * len(times))
+    assert summary.coverage == pytest.approx(0.5, abs=1e-3)
+    assert raw(Channel.ECG, times, [1.0] * len(times), bad=2000).coverage == pytest.approx(0.25, abs=2e-2)
+
+
+@pytest.mark.parametrize("channel", [Channel.ECG, Channel.PPG])
+def test_of_waves_nothing_leaves_the_house_but_how_much_there_is(channel: Channel) -> None:
+    summary = raw(channel, [0.0, 0.01, 0.02], [1.0, 2.0, 3.0])
+    assert summary == MinuteSummary(n=3, coverage=0.02 / 60.0, artefacts=None)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge.readings import Channel, OutboxMessage, Priority
 from edge.store.minutes import DirtyMinute
@@ -78,6 +82,35 @@ def test_samples_that_come_while_a_summary_is_made_are_told_too(store: Store) ->
     tell(store, dirty)
     [again] = store.minutes.dirty_minutes(FIRST + 60.0)
     assert again.revision == 2
+
+
+def test_a_minute_that_was_never_told_is_its_first_however_late(store: Store) -> None:
+    for minute in (0, 1, 5, 6):
+        store.commit(heart_rate(60.0 * minute + 1.0))
+    tell(store, *store.minutes.dirty_minutes(FIRST + 3600.0))
+    for minute in (3, 2, 4, 1, 7):
+        store.commit(heart_rate(60.0 * minute + 2.0))
+    late = store.minutes.dirty_minutes(FIRST + 3600.0)
+    assert [(dirty.minute - MINUTE, dirty.revision) for dirty in late] == [(1, 2), (2, 1), (3, 1), (4, 1), (7, 1)]
+    assert len(set(tell(store, *late))) == 5
+    assert store._connection.rows("SELECT first, last FROM told") == [(MINUTE, MINUTE + 7)]
+    for minute in range(8):
+        store.commit(heart_rate(60.0 * minute + 3.0))
+    again = store.minutes.dirty_minutes(FIRST + 3600.0)
+    assert [dirty.revision for dirty in again] == [2, 3, 2, 2, 2, 2, 2, 2]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.tuples(st.sampled_from(["anna", "bert"]), st.integers(0, 12)), max_size=25))
+def test_revisions_count_how_often_each_minute_was_told(order: list[tuple[str, int]]) -> None:
+    with TemporaryDirectory() as folder, Store(Path(folder) / "hearthbeat.db") as store:
+        told = Counter[tuple[str, int]]()
+        for person, minute in order:
+            store.commit(heart_rate(60.0 * minute + 1.0, person))
+            [dirty] = store.minutes.dirty_minutes(FIRST + 3600.0)
+            told[person, minute] += 1
+            assert (dirty.person, dirty.minute - MINUTE, dirty.revision) == (person, minute, told[person, minute])
+            tell(store, dirty)
 
 
 def test_the_same_summary_twice_is_one_message(store: Store) -> None:
