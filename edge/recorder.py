@@ -115,9 +115,9 @@ class Recorder:
         self.fault: str | None = None
 
     async def call(self, function: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
-        """Run a method of the store in its thread."""
+        """Run a method of the store in its thread; it runs even if this is cancelled before its turn has come."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._worker, lambda: function(*arguments, **named))
+        return await asyncio.shield(loop.run_in_executor(self._worker, lambda: function(*arguments, **named)))
 
     def keep(
         self, readings: Iterable[Reading], assessments: Iterable[Assessment], memories: Iterable[Memory] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -96,6 +97,21 @@ async def test_signals_are_committed_every_interval(tmp_path: Path) -> None:
         await recorder.call(lambda: None)
         assert stored(store) == 2
         running.cancel()
+
+
+async def test_commit_that_is_cancelled_before_its_turn_loses_nothing(tmp_path: Path) -> None:
+    async with recording(tmp_path) as (recorder, store, _):
+        free = threading.Event()
+        busy = asyncio.create_task(recorder.call(free.wait))
+        recorder.keep([rr(START, 800.0)], [])
+        committing = asyncio.create_task(recorder.commit())
+        await asyncio.sleep(0)
+        committing.cancel()
+        await asyncio.gather(committing, return_exceptions=True)
+        free.set()
+        await busy
+        await recorder.call(lambda: None)
+        assert stored(store) == 1
 
 
 async def test_a_minute_is_told_once_and_again_when_late_beats_change_it(tmp_path: Path) -> None:
