@@ -1,0 +1,131 @@
+"""A machine under QEMU, without KVM or a network: it can be switched on, given commands, and cut from the power."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+from tests.system.disk import Disk
+
+# Emulated, on a busy machine: far above what any command of ours takes.
+_PATIENCE_S: Final = 180.0
+_BOOT_PATIENCE_S: Final = 400.0
+_ASKED_EVERY_S: Final = 0.2
+
+
+class CommandError(AssertionError):
+    """A command in the machine failed."""
+
+
+class Machine:
+    """One machine with its own disk in `folder`, a copy of the factory's.
+
+    `radio` is the socket of its Bluetooth adapter's controller. What its log says, through every power cut, stands in
+    `log`. Commands go through the QEMU guest agent (https://www.qemu.org/docs/master/interop/qemu-ga-ref.html).
+    """
+
+    def __init__(self, factory: Disk, folder: Path) -> None:
+        self.radio = folder / "radio.sock"
+        self.log = folder / "console.log"
+        self._factory = factory
+        self._disk = folder / "disk.img"
+        self._agent = folder / "agent.sock"
+        self._asked = 0
+        self._qemu: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.StreamReader
+        self._writer: asyncio.StreamWriter
+        shutil.copyfile(factory.image, self._disk)
+
+    async def switch_on(self) -> None:
+        """Power on; returns when the emulator runs, long before the machine has booted."""
+        log = await asyncio.to_thread(self.log.open, "a")
+        self._qemu = await asyncio.create_subprocess_exec(*self._command(), stdout=log, stderr=log)
+        log.close()
+        while not (self.radio.exists() and self._agent.exists()):
+            assert self._qemu.returncode is None, f"QEMU ended: {self.log.read_text(errors='replace')[-500:]}"
+            await asyncio.sleep(_ASKED_EVERY_S)
+
+    async def booted(self) -> None:
+        """Wait until the machine takes commands."""
+        async with asyncio.timeout(_BOOT_PATIENCE_S):
+            self._reader, self._writer = await asyncio.open_unix_connection(self._agent)
+            await self._ask("guest-ping")  # it is read as soon as the agent is there
+
+    async def cut_power(self) -> None:
+        """Gone between two instructions; only what its disk has got is left."""
+        if self._qemu is None:
+            return
+        self._qemu.kill()
+        await self._qemu.wait()
+        self._writer.close()
+        for socket in (self.radio, self._agent):
+            socket.unlink(missing_ok=True)
+        self._qemu = None
+
+    async def run(self, *command: str) -> str:
+        """What a command of root's prints; raises CommandError when it fails, TimeoutError when it takes for ever."""
+        async with asyncio.timeout(_PATIENCE_S):
+            asked = {"path": "/usr/bin/env", "arg": list(command), "capture-output": True}
+            pid = (await self._ask("guest-exec", **asked))["pid"]
+            state = await self._ask("guest-exec-status", pid=pid)
+            while not state["exited"]:
+                await asyncio.sleep(_ASKED_EVERY_S)
+                state = await self._ask("guest-exec-status", pid=pid)
+        out, errors = (base64.b64decode(state.get(name, "")).decode() for name in ("out-data", "err-data"))
+        if state.get("exitcode") != 0:
+            raise CommandError(f"{shlex.join(command)}: exit code {state.get('exitcode')}\n{out}\n{errors}")
+        return out.strip()
+
+    async def status(self) -> dict[str, Any]:
+        """What `hearthbeat status --json` says."""
+        found: dict[str, Any] = json.loads(await self.run("hearthbeat", "status", "--json"))
+        return found
+
+    async def show(self, unit: str, name: str) -> str:
+        """One property of a unit, as systemd tells it."""
+        return await self.run("systemctl", "show", "--value", f"--property={name}", unit)
+
+    async def _ask(self, execute: str, **arguments: object) -> Any:
+        self._asked += 1
+        order = {"execute": execute, "arguments": arguments, "id": self._asked}
+        self._writer.write(json.dumps(order).encode() + b"\n")
+        await self._writer.drain()
+        # What comes first may be the answer to a question whose asker has given up.
+        while (answer := json.loads(await self._reader.readline())).get("id") != self._asked:
+            pass
+        if "error" in answer:
+            raise CommandError(f"{execute}: {answer['error']}")
+        return answer["return"]
+
+    def _command(self) -> list[str]:
+        def port(name: str, kind: str, socket: Path) -> list[str]:
+            device = f"virtserialport,chardev={name},name={kind}"
+            return ["-chardev", f"socket,id={name},path={socket},server=on,wait=off", "-device", device]
+
+        return [
+            *(
+                "qemu-system-x86_64",
+                "-M",
+                "q35",
+                "-accel",
+                "tcg,thread=multi",
+                "-cpu",
+                "max",
+                "-smp",
+                "2",
+                "-m",
+                "1024",
+            ),
+            *("-nodefaults", "-no-reboot", "-display", "none", "-nic", "none", "-serial", "stdio"),
+            *("-kernel", str(self._factory.kernel), "-initrd", str(self._factory.ram_disk)),
+            *("-append", "root=/dev/vda rw console=ttyS0 quiet"),
+            *("-drive", f"file={self._disk},format=raw,if=virtio"),
+            *("-device", "virtio-rng-pci", "-device", "virtio-serial-pci"),
+            *port("agent", "org.qemu.guest_agent.0", self._agent),
+            *port("radio", "hearthbeat.radio", self.radio),
+        ]
