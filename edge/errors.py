@@ -64,6 +64,10 @@ class StoreError(HearthbeatError):
     """The store could not read or write; what was committed before is unharmed."""
 
 
+class UnstorableError(StoreError):
+    """A Reading holds what cannot be stored: trying again mends nothing."""
+
+
 class BrokerError(HearthbeatError):
     """The broker cannot be reached, or does not answer."""
 

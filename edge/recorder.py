@@ -16,8 +16,9 @@ from typing import Final, ParamSpec, TypeVar
 import structlog
 
 from edge.clock import Clock
-from edge.errors import StoreError
+from edge.errors import StoreError, UnstorableError
 from edge.readings import (
+    RAW_CHANNELS,
     Alert,
     Assessment,
     Channel,
@@ -28,11 +29,16 @@ from edge.readings import (
     OutboxMessage,
     Reading,
 )
+from edge.store.blocks import is_storable
 from edge.store.minutes import DirtyMinute
 from edge.store.store import Batch, Store
 
-# Readings that may wait while the disk refuses, about 20 MB: most of a waking day of one person. Our choice.
+# Readings that may wait while the disk refuses, about 20 MB: most of a waking day of one person; and values of raw
+# channels, about 20 MB more: an hour of acceleration at 50 Hz. The oldest go first. Our choice.
 MOST_WAITING: Final = 50_000
+MOST_RAW_WAITING: Final = 600_000
+# Values that take about as much memory as a Reading does without them.
+_READING_COST: Final = 8
 # A minute is told this long after its end: packets may be held or late for seconds (see RrTimeline), and group commits
 # come every few. What comes still later is told as a further revision. Our choice.
 MINUTE_GRACE_S: Final = 20.0
@@ -55,10 +61,11 @@ class _Waiting:
     messages: list[OutboxMessage] = field(default_factory=list)
     memories: dict[tuple[str, str], Memory] = field(default_factory=dict)
     claims: list[Claim] = field(default_factory=list)
+    raw: list[Reading] = field(default_factory=list)
 
     def batch(self) -> Batch:
         return Batch(
-            self.readings,
+            self.readings + self.raw,
             self.assessments,
             self.alerts,
             self.notifications,
@@ -69,7 +76,26 @@ class _Waiting:
 
     def __bool__(self) -> bool:
         told = self.alerts or self.notifications or self.messages or self.claims
-        return bool(self.readings or self.assessments or told or self.memories)
+        return bool(self.readings or self.raw or self.assessments or told or self.memories)
+
+    def keep_within_bounds(self) -> int:
+        """Drop the oldest Readings beyond what may wait; how many."""
+        excess = max(0, len(self.readings) - MOST_WAITING)
+        del self.readings[:excess]
+        cost = sum(len(reading.values) + _READING_COST for reading in self.raw)
+        raw_excess = 0
+        while cost > MOST_RAW_WAITING:
+            cost -= len(self.raw[raw_excess].values) + _READING_COST
+            raw_excess += 1
+        del self.raw[:raw_excess]
+        return excess + raw_excess
+
+    def drop_unstorable(self) -> int:
+        """Drop the Readings that no store can take; how many."""
+        before = len(self.readings) + len(self.raw)
+        self.readings = [reading for reading in self.readings if is_storable(reading)]
+        self.raw = [reading for reading in self.raw if is_storable(reading)]
+        return before - len(self.readings) - len(self.raw)
 
     def put_before(self, later: _Waiting) -> _Waiting:
         return _Waiting(
@@ -80,6 +106,7 @@ class _Waiting:
             self.messages + later.messages,
             self.memories | later.memories,
             self.claims + later.claims,
+            self.raw + later.raw,
         )
 
 
@@ -123,16 +150,16 @@ class Recorder:
         self, readings: Iterable[Reading], assessments: Iterable[Assessment], memories: Iterable[Memory] = ()
     ) -> None:
         """Take Readings and Assessments for the next group commit, and what is known once these are stored."""
-        self._waiting.readings.extend(readings)
+        for reading in readings:
+            (self._waiting.raw if reading.channel in RAW_CHANNELS else self._waiting.readings).append(reading)
         self._waiting.assessments.extend(assessments)
         self._waiting.memories.update(((memory.device, memory.profile), memory) for memory in memories)
         # A battery level comes with every connection and proves nothing of the stream.
-        if not self._begun.is_set() and any(r.channel is not Channel.BATTERY for r in self._waiting.readings):
+        if not self._begun.is_set() and (
+            self._waiting.raw or any(r.channel is not Channel.BATTERY for r in self._waiting.readings)
+        ):
             self._begun.set()
-        excess = len(self._waiting.readings) - MOST_WAITING
-        if excess > 0:
-            del self._waiting.readings[:excess]
-            self.dropped_readings += excess
+        self.dropped_readings += self._waiting.keep_within_bounds()
 
     async def say(self, alert: Alert, notifications: Sequence[Notification], messages: Sequence[OutboxMessage]) -> None:
         """Commit an alert's transition with all that tells of it, and all that led to it, at once."""
@@ -178,7 +205,7 @@ class Recorder:
                 return
             try:
                 # If this is cancelled, the thread still finishes the commit: nothing is put back then.
-                await self.call(self._store.commit, waiting.batch())
+                await self.call(self._store_all, waiting)
             except StoreError as error:
                 self._waiting = waiting.put_before(self._waiting)
                 self._complain(error)
@@ -245,6 +272,16 @@ class Recorder:
         if dirty:
             self._store.minutes.commit_summaries([(minute, tell(minute)) for minute in dirty])
         return len(dirty)
+
+    def _store_all(self, waiting: _Waiting) -> None:
+        """Commit all that waits; what can't ever be stored is dropped, lest all else waits for it for ever."""
+        try:
+            self._store.commit(waiting.batch())
+        except UnstorableError as error:
+            dropped = waiting.drop_unstorable()
+            _log.error("readings were dropped that cannot be stored", readings=dropped, error=str(error))
+            self.dropped_readings += dropped
+            self._store.commit(waiting.batch())
 
     def _complain(self, error: StoreError) -> None:
         if self.fault != str(error):

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pcodec import ChunkConfig, DeltaSpec, standalone
 
-from edge.errors import StoreError
+from edge.errors import StoreError, UnstorableError
 from edge.readings import CHANNELS, RAW_CHANNELS, Channel, Quality, Reading
 
 Whole = NDArray[np.int64]
@@ -106,8 +106,8 @@ class Codec:
 def columns_of(readings: Sequence[Reading]) -> Columns:
     """The samples of `readings`, which are all of one series, in the order given.
 
-    GAP_BEFORE stays with the first sample of its Reading: nothing is missing between the others. Raises StoreError for
-    a value or time that no wearable can have sent, and for samples that lack an axis.
+    GAP_BEFORE stays with the first sample of its Reading: nothing is missing between the others. Raises UnstorableError
+    for a value or time that no wearable can have sent, and for samples that lack an axis.
     """
     channel = readings[0].channel
     axes = CHANNELS[channel].axes
@@ -119,7 +119,7 @@ def columns_of(readings: Sequence[Reading]) -> Columns:
     sizes, lacking = np.divmod(counts, axes)
     known = (np.isfinite(starts) & (np.abs(starts) < _LARGEST) & (np.abs(paces) < _LARGEST) & (lacking == 0)).all()
     if not (known and (np.abs(steps) < _LARGEST).all()):
-        raise StoreError(
+        raise UnstorableError(
             "a value or time is not a number that can be stored",
             where=f"readings of {channel} from {readings[0].device}",
             mend="report this fault: a decoder let it through",
@@ -132,6 +132,15 @@ def columns_of(readings: Sequence[Reading]) -> Columns:
     firsts = np.cumsum(sizes) - sizes
     quality[firsts[filled]] |= flags[filled] & int(Quality.GAP_BEFORE)
     return Columns(times, values if axes == 1 else values.reshape(-1, axes), quality)
+
+
+def is_storable(reading: Reading) -> bool:
+    """Whether columns_of can take a Reading."""
+    try:
+        columns_of([reading])
+    except UnstorableError:
+        return False
+    return True
 
 
 def _times(

@@ -21,7 +21,7 @@ from edge.readings import (
     Reading,
     Severity,
 )
-from edge.recorder import MINUTE_GRACE_S, Recorder
+from edge.recorder import MINUTE_GRACE_S, MOST_RAW_WAITING, Recorder
 from edge.store.minutes import DirtyMinute
 from edge.store.store import Store
 from tests.fakes.clock import ManualClock
@@ -183,3 +183,26 @@ async def test_memories_are_kept_apart_and_replaced_whole(tmp_path: Path) -> Non
         await recorder.commit()
         assert store.memories.of("a") == {"p": {"x": 4.0}, "q": {}}
         assert store.memories.of("b") == {"p": {"x": 3.0}}
+
+
+async def test_a_reading_that_cannot_be_stored_holds_nothing_else_up(tmp_path: Path) -> None:
+    async with recording(tmp_path) as (recorder, store, _clock):
+        recorder.keep([rr(START, 800.0), rr(START + 1, float("nan")), rr(START + 2, 810.0)], [])
+        await recorder.commit()
+        assert (recorder.fault, recorder.dropped_readings) == (None, 1)
+        assert stored(store) == 2
+
+
+async def test_pain_22_while_the_disk_is_full_acceleration_goes_before_beats(tmp_path: Path) -> None:
+    async with recording(tmp_path) as (recorder, store, _clock):
+        recorder.keep([rr(START, 800.0)], [])
+        values = tuple(float(n) for n in range(3000))
+        for number in range(MOST_RAW_WAITING // 3000 + 50):
+            at = START + 20.0 * number
+            recorder.keep([Reading("anna", "strap", Channel.ACCELERATION, "mg", at, at, values, interval_s=0.02)], [])
+        assert recorder.dropped_readings in (51, 52)
+        await recorder.commit()
+        assert stored(store) == 1
+        times = store.signals.series("anna", Channel.ACCELERATION, 0.0, START + 1e6).times
+        assert times[0] == START + 20.0 * recorder.dropped_readings
+        assert len(times) == (MOST_RAW_WAITING // 3000 + 50 - recorder.dropped_readings) * 1000
