@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,9 @@ STEP_S: Final = 2.0
 # around them. Sleep apnoea moves the heart rate by as much, but over ten beats and more. Our choice.
 NEIGHBOURHOOD: Final = 11
 STRAY: Final = 0.3
+# So many beats from the begin or the end of a stretch, what says of a beat whether it is faulty does not depend on
+# where the stretch begins or ends: half of either neighbourhood, and its predecessor's, and one more.
+SETTLED: Final = NEIGHBOURHOOD // 2 + 2
 # A beat and the one before it follow each other when no more than this is missing in between: below the shortest RR
 # interval, above the rounding of any usual recording. Our choice.
 SAME_RUN_S: Final = 0.15
@@ -51,9 +55,10 @@ class HeartMinutes:
         self._last_end = -math.inf if last_end is None else last_end
         self._next_end: float | None = None
         self._beat = -math.inf
-        self._times: list[float] = []
-        self._rr_ms: list[float] = []
-        self._bad: list[bool] = []
+        self._times = array("d")
+        self._rr_ms = array("d")
+        self._bad = array("b")
+        self._faulty = array("b")  # of the first beats, as many as are settled
 
     def push(self, reading: Reading) -> list[Window]:
         """Take the next RR intervals, in the order of time; return the Windows that they complete."""
@@ -83,8 +88,8 @@ class HeartMinutes:
         """Begin at the beat at `time`: the first one, or the clock was set back and nothing from now on was told."""
         if self._next_end is not None:
             self._last_end = -math.inf
-        for samples in (self._times, self._rr_ms, self._bad):
-            samples.clear()
+        for samples in (self._times, self._rr_ms, self._bad, self._faulty):
+            del samples[:]
         self._next_end = math.ceil(time / self.pace_s) * self.pace_s
 
     def _complete(self, time: float, windows: list[Window]) -> None:
@@ -98,19 +103,32 @@ class HeartMinutes:
             if self._next_end > self._last_end + SAME_BEAT_S:
                 windows.append(self._window(min(untold, self._next_end - span_s), self._next_end))
             self._next_end += self.pace_s
-        start = self._next_end - span_s
-        stale = np.searchsorted(self._times, start)
-        for samples in (self._times, self._rr_ms, self._bad):
+        stale = int(np.searchsorted(np.array(self._times), self._next_end - span_s))
+        for samples in (self._times, self._rr_ms, self._bad, self._faulty):
             del samples[:stale]
 
     def _window(self, start: float, end: float) -> Window:
-        times = np.array(self._times, dtype=np.float64)
-        inside = (times > end - self.length * STEP_S) & (times <= end)
-        rr_ms = np.array(self._rr_ms, dtype=np.float64)[inside]
-        bad = np.array(self._bad, dtype=np.bool_)[inside] | faulty(rr_ms)
-        values = steps(times[inside], rr_ms, bad, end=end, length=self.length)
+        times = np.array(self._times)
+        first = int(np.count_nonzero(times <= end - self.length * STEP_S))
+        rr_ms = np.array(self._rr_ms)
+        bad = (self._are_faulty(rr_ms, first) | np.array(self._bad, dtype=np.bool_))[first:]
+        rr_ms = rr_ms[first:]
+        values = steps(times[first:], rr_ms, bad, end=end, length=self.length)
         coverage = min(1.0, float(rr_ms[~bad].sum()) / 1000.0 / (end - start))
         return Window(self.person, self.risk, start, end, values, np.isnan(values[:, 0]), coverage)
+
+    def _are_faulty(self, rr_ms: NDArray[np.float64], first: int) -> NDArray[np.bool_]:
+        """faulty() of the intervals from `first` on, of all that are kept; it looks anew only at those not settled."""
+        begin = max(0, len(self._faulty) - SETTLED)
+        fresh = faulty(rr_ms[begin:])[len(self._faulty) - begin :]
+        marks = np.concatenate((np.array(self._faulty, dtype=np.bool_), fresh))
+        self._faulty.extend(marks[len(self._faulty) : max(len(self._faulty), len(marks) - SETTLED)].tolist())
+        head = slice(first, first + SETTLED)
+        if len(rr_ms) - first < 2 * NEIGHBOURHOOD:
+            marks[first:] = faulty(rr_ms[first:])
+        else:
+            marks[head] = faulty(rr_ms[first : first + 2 * NEIGHBOURHOOD])[:SETTLED]
+        return np.asarray(marks, dtype=np.bool_)
 
 
 def faulty(rr_ms: NDArray[np.float64]) -> NDArray[np.bool_]:

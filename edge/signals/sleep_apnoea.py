@@ -9,6 +9,7 @@ electrocardiogram recordings", Med Biol Eng Comput 40, 2002).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -77,22 +78,26 @@ def model_inputs(values: NDArray[np.float64]) -> NDArray[np.float32]:
     from beat to beat as a share of the RR interval, as a logarithm: from the window's median, and in itself; the breath
     makes it. Channel 5 is 1 where the heart rate is known. Steps at which it is not are all zeros and say nothing.
     """
-    rr_ms, change_ms = _held(values[..., 0]), _held(values[..., 1])
+    # Both columns at once: for a single window most of the time goes into calls, not into numbers.
+    count = len(values)
+    held = _held(np.concatenate((values[..., 0], values[..., 1])))
+    rr_ms, change = held[:count], held[count:]
     known = ~np.isnan(rr_ms)
+    np.log(change / rr_ms + CHANGE_FLOOR, out=change)
+    medians = _median(held)
     with np.errstate(invalid="ignore"):
-        rate = np.where(known, _median(rr_ms) / rr_ms - 1.0, 0.0)
+        rate = np.where(known, medians[:count] / rr_ms - 1.0, 0.0)
     swing = np.where(known, rate - _slow(rate, known), 0.0)
     spread = np.maximum(_median(np.where(known, np.abs(swing), np.nan)), SMALLEST_SPREAD)
-    change = np.log(change_ms / rr_ms + CHANGE_FLOOR)
-    found = np.zeros((*rr_ms.shape, CHANNELS), dtype=np.float32)
+    found = np.empty((*rr_ms.shape, CHANNELS), dtype=np.float32)
     found[..., 0] = rate / RATE_REACH
     found[..., 1] = swing / SWING_REACH
     found[..., 2] = swing / (SWING_SPREADS * spread)
-    found[..., 3] = (change - _median(change)) / CHANGE_REACH
+    found[..., 3] = (change - medians[count:]) / CHANGE_REACH
     found[..., 4] = (change - CHANGE_MIDDLE) / CHANGE_SPAN
     found[..., 5] = known
-    np.nan_to_num(found, copy=False, nan=0.0)
-    return found.clip(-1.0, 1.0, out=found)
+    found[np.isnan(found)] = 0.0
+    return np.minimum(np.maximum(found, -1.0, out=found), 1.0, out=found)
 
 
 def step_times(window: Window) -> NDArray[np.float64]:
@@ -141,21 +146,29 @@ def _held(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The values of steps, (windows, length), where NaN takes the value before it, at most HELD_STEPS long."""
     place = np.arange(values.shape[1])
     last = np.maximum.accumulate(np.where(np.isnan(values), -1, place), axis=1)
-    held = np.take_along_axis(values, np.maximum(last, 0), axis=1)
-    return np.where((last < 0) | (place - last > HELD_STEPS), np.nan, held)
+    held = values[np.arange(len(values))[:, np.newaxis], last]
+    held[(last < 0) | (place - last > HELD_STEPS)] = np.nan
+    return np.asarray(held)
 
 
 def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The lower median of what is not NaN in each row, (windows, 1); NaN where all is."""
-    middle = np.maximum((~np.isnan(values)).sum(axis=1) - 1, 0) // 2
-    return np.asarray(np.take_along_axis(np.sort(values, axis=1), middle[:, np.newaxis], axis=1))
+    middle = np.maximum(np.count_nonzero(values == values, axis=1) - 1, 0) // 2  # noqa: PLR0124  NaN is not itself
+    return np.asarray(np.sort(values, axis=1)[np.arange(len(values)), middle][:, np.newaxis])
 
 
 def _slow(rate: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The mean of the known steps within SLOW_STEPS of each; `rate` is 0 where not known."""
-    length = rate.shape[1]
-    first = np.maximum(np.arange(length) - SLOW_STEPS, 0)
-    after = np.minimum(np.arange(length) + SLOW_STEPS + 1, length)
-    total = np.cumsum(np.pad(rate, ((0, 0), (1, 0))), axis=1)
-    count = np.cumsum(np.pad(known, ((0, 0), (1, 0))), axis=1)
-    return np.asarray((total[:, after] - total[:, first]) / np.maximum(count[:, after] - count[:, first], 1))
+    first, after = _around(rate.shape[1])
+    sums = np.zeros((2, len(rate), rate.shape[1] + 1))
+    np.cumsum(rate, axis=1, out=sums[0, :, 1:])
+    np.cumsum(known, axis=1, out=sums[1, :, 1:])
+    total, count = sums.take(after, axis=2) - sums.take(first, axis=2)
+    return np.asarray(total / np.maximum(count, 1.0))
+
+
+@cache
+def _around(length: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """For each of `length` steps the first one within SLOW_STEPS of it, and the one after the last."""
+    place = np.arange(length)
+    return np.maximum(place - SLOW_STEPS, 0), np.minimum(place + SLOW_STEPS + 1, length)

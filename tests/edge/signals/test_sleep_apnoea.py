@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -176,3 +178,19 @@ def test_the_last_minute_of_a_recording_is_told_when_no_other_beat_was_due_in_it
         ends.append((told + builder.finish())[-1].end)
         assert builder.finish() == []
     assert ends == [1200.0, 1200.0, 1140.0]
+
+
+@settings(deadline=None, max_examples=8)
+@given(st.integers(0, 1000))
+def test_what_is_kept_of_earlier_windows_changes_none(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    times, rr_ms = night(35, swing=8.0, seed=seed)
+    kept = random.random(len(rr_ms)) > 0.03
+    rr_ms = np.where(random.random(len(rr_ms)) < 0.03, rr_ms * random.uniform(0.4, 2.2, len(rr_ms)), rr_ms)
+    readings = list(readings_of(SOURCE, times[kept], rr_ms[kept]))
+    builder = sleep_apnoea.windows("anna", length=LENGTH, step=STEP)
+    windows = [window for reading in readings for window in builder.push(reading)]
+    for before, window in pairwise(windows[15:]):
+        fresh = sleep_apnoea.windows("anna", length=LENGTH, step=STEP, last_end=before.end)
+        again = [one for reading in readings if reading.end > window.start - 5.0 for one in fresh.push(reading)]
+        assert same(again[0], window)
