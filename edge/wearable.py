@@ -26,10 +26,14 @@ NO_MEMORIES: Final[Memories] = MappingProxyType({})
 
 # Profiles that may tell the same channel of one wearable, the best first: Polar's optical wearables smooth the RR
 # intervals of their heart rate service, if they tell any; a strap's pulse intervals are not asked for (see
-# edge.wearables.polar_session).
+# edge.wearables.polar_session). A scale may tell one weight by both its services: the first to come counts.
 RIVALS: Final[Mapping[Channel, tuple[str, ...]]] = MappingProxyType(
-    {Channel.RR_INTERVAL: ("polar_measurement_data", "heart_rate")}
+    {
+        Channel.RR_INTERVAL: ("polar_measurement_data", "heart_rate"),
+        Channel.WEIGHT: ("weight_scale", "body_composition"),
+    }
 )
+FIRST_COME: Final = frozenset({Channel.WEIGHT})
 # The better profile counts while it has told the channel within this time: Polar's optical wearables tell theirs every
 # five seconds or so. And whether it is worn, one profile says for the others for as long. Our choice.
 RIVAL_S: Final = 30.0
@@ -98,9 +102,11 @@ class Wearable:
         order = RIVALS.get(channel, ())
         if profile not in order:
             return True
-        better = order[: order.index(profile)]
-        self.told_at[channel, profile] = now
-        return not any(now - self.told_at.get((channel, other), -math.inf) <= RIVAL_S for other in better)
+        better = set(order) - {profile} if channel in FIRST_COME else order[: order.index(profile)]
+        counts = not any(now - self.told_at.get((channel, other), -math.inf) <= RIVAL_S for other in better)
+        if counts or channel not in FIRST_COME:
+            self.told_at[channel, profile] = now
+        return counts
 
     def lost(self) -> tuple[Reading, ...]:
         """Take that the link is gone; the Readings that the sessions have held back."""

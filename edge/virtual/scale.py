@@ -10,7 +10,8 @@ from edge.virtual.spot import SpotWearable
 from edge.virtual.wearable import Options
 from edge.wearables import body_composition, weight_scale
 from edge.wearables.body_composition import BodyComposition
-from edge.wearables.weight_scale import KG_PER_IMPERIAL_STEP, KG_PER_STEP, WeightMeasurement
+from edge.wearables.scale_fields import KG_PER_IMPERIAL_STEP, KG_PER_STEP
+from edge.wearables.weight_scale import WeightMeasurement
 
 
 class VirtualScale(SpotWearable[WeightMeasurement | BodyComposition]):

@@ -7,17 +7,14 @@ from typing import ClassVar, Final, NamedTuple
 from edge.readings import Channel, Quality, Reading, Source
 from edge.wearables.fields import DateTime, Fields, sample
 from edge.wearables.profile import StampedProfile, assigned_uuid
-from edge.wearables.weight_scale import UNKNOWN_USER, kilograms
+from edge.wearables.scale_fields import Begin, decode_begin, encode_begin, kilograms, known_user
 
 SERVICE: Final = assigned_uuid(0x181B)
 MEASUREMENT: Final = assigned_uuid(0x2A9C)
 
 _NAME: Final = "Body Composition Measurement (0x2A9C)"
 
-# Bits of the flags: Body Composition Service 1.0, 3.2. Bits 13 to 15 are reserved and ignored.
-_IMPERIAL: Final = 1 << 0
-_TIME: Final = 1 << 1
-_USER: Final = 1 << 2
+# The flags of this service alone: Body Composition Service 1.0, 3.2. Bits 13 to 15 are reserved and ignored.
 _SEVERAL_PACKETS: Final = 1 << 12
 # The optional fields of 16 bits, in the order in which they are sent, with the bit that announces each.
 _OPTIONAL: Final = (
@@ -32,8 +29,6 @@ _OPTIONAL: Final = (
     (1 << 11, "height"),
 )
 
-# A body fat that says that the measurement failed: Body Composition Service 1.0, 3.2.
-_UNSUCCESSFUL: Final = 0xFFFF
 # Steps of body fat: Body Composition Service 1.0, 3.2.
 _STEPS_PER_PERCENT: Final = 10
 
@@ -73,13 +68,9 @@ def decode(payload: bytes) -> BodyComposition:
     Raises DecodeError where the packet is shorter or longer than its flags say, or its time is in no calendar.
     """
     fields = Fields(payload, _NAME)
-    flags = fields.uint(2, "flags")
-    body_fat = fields.uint(2, "body fat percentage")
+    flags, begin = decode_begin(fields, 2, "body fat percentage")
     found = BodyComposition(
-        None if body_fat == _UNSUCCESSFUL else body_fat,
-        bool(flags & _IMPERIAL),
-        fields.date_time("time stamp") if flags & _TIME else None,
-        fields.uint(1, "user ID") if flags & _USER else None,
+        *begin,
         bool(flags & _SEVERAL_PACKETS),
         *(fields.uint(2, what) if flags & bit else None for bit, what in _OPTIONAL),
     )
@@ -89,14 +80,8 @@ def decode(payload: bytes) -> BodyComposition:
 
 def encode(measurement: BodyComposition) -> bytes:
     """The packet for `measurement`: decode(encode(m)) == m. Raises OverflowError for numbers that do not fit."""
-    flags = (_IMPERIAL if measurement.imperial else 0) | (_SEVERAL_PACKETS if measurement.several_packets else 0)
-    body = (_UNSUCCESSFUL if measurement.body_fat is None else measurement.body_fat).to_bytes(2, "little")
-    if measurement.measured_at is not None:
-        flags |= _TIME
-        body += measurement.measured_at.encode()
-    if measurement.user is not None:
-        flags |= _USER
-        body += measurement.user.to_bytes(1, "little")
+    flags, body = encode_begin(Begin(*measurement[:4]))
+    flags |= _SEVERAL_PACKETS if measurement.several_packets else 0
     for (bit, _), number in zip(_OPTIONAL, measurement[5:], strict=True):
         if number is not None:
             flags |= bit
@@ -125,8 +110,7 @@ class BodyCompositionScale(StampedProfile):
 
     def user(self, _characteristic: str, payload: bytes, /) -> int | None:
         """See Profile."""
-        user = decode(payload).user
-        return None if user == UNKNOWN_USER else user
+        return known_user(decode(payload).user)
 
     def stamp(self, _characteristic: str, payload: bytes, /) -> DateTime | None:
         """See StampedProfile."""

@@ -8,7 +8,7 @@ from edge.bluetooth.link import Packet
 from edge.readings import Channel, Quality, Reading
 from edge.settings import PersonSettings
 from edge.wearable import RIVAL_S, Wearable, wearables_of
-from edge.wearables import heart_rate, polar_pmd
+from edge.wearables import body_composition, heart_rate, polar_pmd, weight_scale
 from edge.wearables.heart_rate import HeartRateMeasurement
 from edge.wearables.polar_control import Answer, OpCode, Response, encode_features, encode_response
 from edge.wearables.polar_pmd import MeasurementType, PulseInterval, PulseIntervals
@@ -72,3 +72,17 @@ def test_pain_08_what_is_not_worn_falls_without_a_person(band: Wearable) -> None
     assert dropped(NOW + 4) == Quality.CONTACT_UNKNOWN
     beats(band, NOW + 5, contact=False)
     assert dropped(NOW + 6 + RIVAL_S) == Quality.CONTACT_UNKNOWN
+
+
+def test_weight_that_a_scale_tells_twice_is_told_once(band: Wearable) -> None:
+    weight = weight_scale.encode(weight_scale.WeightMeasurement(14_000))
+    body = body_composition.encode(body_composition.BodyComposition(213, weight=14_000))
+
+    def hear(uuid: str, payload: bytes, at: float) -> list[Channel]:
+        return channels(band.hear(Packet(ADDRESS, uuid, payload, at)))
+
+    assert hear(weight_scale.MEASUREMENT, weight, NOW) == [Channel.WEIGHT]
+    assert hear(body_composition.MEASUREMENT, body, NOW + 1) == [Channel.BODY_FAT]
+    assert hear(body_composition.MEASUREMENT, body, NOW + 100) == [Channel.BODY_FAT, Channel.WEIGHT]
+    assert hear(weight_scale.MEASUREMENT, weight, NOW + 101) == []
+    assert hear(weight_scale.MEASUREMENT, weight, NOW + 200) == [Channel.WEIGHT]
