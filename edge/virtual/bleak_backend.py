@@ -305,7 +305,9 @@ class BumbleClient(BaseBleakClient):
         """See BaseBleakClient."""
 
         def subscriber(value: bytes) -> None:
-            callback(bytearray(value))
+            # bumble keeps a subscriber whose subscription was refused, beside the one that comes after.
+            if self._subscribers.get(characteristic.handle) is subscriber:
+                callback(bytearray(value))
 
         self._subscribers[characteristic.handle] = subscriber
         proxy: CharacteristicProxy[bytes] = characteristic.obj

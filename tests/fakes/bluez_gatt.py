@@ -123,7 +123,9 @@ class GattOfDevice:
 
     async def start_notify(self, path: str, _message: Message) -> Reply:
         def show(value: bytes) -> None:
-            self._tree.change(path, CHARACTERISTIC, Value=Variant("ay", bytes(value)))
+            # bumble keeps a subscriber whose subscription was refused, beside the one that comes after.
+            if self._subscribers.get(path) is show:
+                self._tree.change(path, CHARACTERISTIC, Value=Variant("ay", bytes(value)))
 
         await self._subscribe(path, show)
         self._tree.change(path, CHARACTERISTIC, Notifying=Variant("b", True))

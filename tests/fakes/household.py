@@ -22,7 +22,7 @@ from edge.virtual.wearable import VirtualWearable
 
 # While wearables are searched for and connected to, which takes as long as it takes; and while nothing happens but
 # what is due.
-PACE, HURRY = 20.0, 20_000.0
+PACE, HURRY = 20.0, 5_000.0
 
 
 @dataclass

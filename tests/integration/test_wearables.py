@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from itertools import pairwise, repeat
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge.readings import Channel, Quality
 from edge.virtual.cuff import VirtualCuff
 from edge.virtual.oximeter import VirtualOximeter
+from edge.virtual.polar_band import SentFrame, VirtualPolarBand
 from edge.virtual.rhythm import sinus
 from edge.virtual.scale import VirtualScale
 from edge.virtual.strap import VirtualStrap
 from edge.virtual.thermometer import VirtualThermometer
 from edge.virtual.wearable import Vices
-from tests.fakes.household import PACE, VirtualHousehold, virtual_household
+from edge.wearables.polar_pmd import Acceleration, Ecg
+from tests.fakes.household import HURRY, PACE, VirtualHousehold, virtual_household
 
 
 @pytest.fixture
@@ -52,9 +55,9 @@ async def test_oximeter_night_is_stored_second_by_second(house: VirtualHousehold
     await oximeter.start()
     async with house.living(oximeter):
         await oximeter.subscribed.wait()
-        house.clock.speed = 600.0
+        house.clock.speed = HURRY
         await oximeter.play([(97.0, 58.0)] * 120 + [(88.0, 64.0)] * 30 + [(96.0, 60.0)] * 60)
-        house.clock.speed = 20.0
+        house.clock.speed = PACE
     values = [value for _, value in house.samples(Channel.SPO2)]
     assert values == pytest.approx([97.0] * 120 + [88.0] * 30 + [96.0] * 60)
     assert len(oximeter.streamed) == 210
@@ -112,7 +115,7 @@ async def test_cuff_that_hangs_up_amid_its_backlog_is_stored_whole_and_once(hous
 
 
 async def play(house: VirtualHousehold, strap: VirtualStrap, seconds: int, bpm: int = 75) -> None:
-    house.clock.speed = 300.0
+    house.clock.speed = HURRY
     await strap.play(sinus(seconds, bpm=bpm, chance=random.Random(seconds)))
     house.clock.speed = PACE
 
@@ -162,8 +165,7 @@ async def test_zombie_is_left_and_streams_again(house: VirtualHousehold) -> None
         await house.passes(45.0, speed=100.0)
         dead.cancel()
         strap.vices = Vices()
-        await strap.subscribed.wait()
-        assert strap.connections == 2
+        await house.until(lambda: strap.connections == 2 and strap.subscribed.is_set())
         await play(house, strap, 30)
     told = sum(len(packet.beats) for packet in strap.sent)
     found = house.series(Channel.RR_INTERVAL)
@@ -183,8 +185,8 @@ async def test_heart_rate_that_falls_silent_alone_is_a_zombie_too(house: Virtual
         for level in range(89, 80, -1):
             await strap.set_battery(level)
             await house.passes(5.0, speed=100.0)
+        await house.until(lambda: strap.connections == 2)
         beating.cancel()
-        assert strap.connections == 2
 
 
 async def test_strap_off_the_body_is_stored_as_such(house: VirtualHousehold) -> None:
@@ -249,3 +251,68 @@ async def test_battery_that_runs_down_is_known_to_its_end(house: VirtualHousehol
         await house.until(lambda: wearable.battery_percent == 1.0)
         await draining
         assert not strap.subscribed.is_set()
+
+
+def sample_times(frames: Iterable[SentFrame], kind: type[Ecg | Acceleration]) -> NDArray[np.float64]:
+    """When the samples that left a band were truly taken."""
+    times = []
+    for sent in frames:
+        if isinstance(sent.frame, kind) and sent.interval_s is not None:
+            count = len(sent.frame.microvolts) if isinstance(sent.frame, Ecg) else len(sent.frame.mg) // 3
+            times.append(sent.at - sent.interval_s * np.arange(count - 1, -1, -1))
+    return np.concatenate(times)
+
+
+@pytest.mark.parametrize("reset", [False, True])
+async def test_band_is_stored_sample_by_sample_though_its_clock_is_wrong(house: VirtualHousehold, reset: bool) -> None:
+    band = VirtualPolarBand(house.radio, house.clock)
+    await band.start()
+    band.clock.step(-86_400.0 * 400)
+    band.clock.drift_ppm = 80.0
+    async with house.living(band):
+        await house.until(lambda: len(band.started) == 2)
+        await house.passes(60.0)
+        if reset:
+            band.clock.reset()
+        await house.passes(60.0)
+    ecg, moves = house.series(Channel.ECG), house.series(Channel.ACCELERATION)
+    for found, kind in ((ecg, Ecg), (moves, Acceleration)):
+        true = sample_times(band.frames, kind)
+        assert len(found.times) == len(true) > 5000
+        assert np.abs(found.times - true).max() < 0.3
+    microvolts = [value for sent in band.frames if isinstance(sent.frame, Ecg) for value in sent.frame.microvolts]
+    assert ecg.values.tolist() == microvolts
+
+
+async def test_band_that_was_away_leaves_a_gap_and_is_asked_for_its_streams_again(house: VirtualHousehold) -> None:
+    band = VirtualPolarBand(house.radio, house.clock)
+    await band.start()
+    async with house.living(band):
+        await house.until(lambda: len(band.started) == 2)
+        await house.passes(20.0)
+        await band.leave()
+        await house.passes(60.0)
+        await band.come_back()
+        await house.until(lambda: len(band.started) == 2)
+        await house.passes(20.0)
+    found = house.series(Channel.ECG)
+    assert len(found.times) == len(sample_times(band.frames, Ecg))
+    widest = int(np.argmax(np.diff(found.times))) + 1
+    assert found.times[widest] - found.times[widest - 1] > 50.0
+    assert Quality(int(found.quality[widest])) & Quality.GAP_BEFORE
+
+
+async def test_frames_that_were_lost_are_gaps(house: VirtualHousehold) -> None:
+    band = VirtualPolarBand(house.radio, house.clock, chance=random.Random(8))
+    await band.start()
+    async with house.living(band):
+        await house.until(lambda: len(band.started) == 2)
+        await house.passes(5.0)
+        band.vices = Vices(dropped=0.1)
+        await house.passes(120.0)
+    found, true = house.series(Channel.ECG), sample_times(band.frames, Ecg)
+    assert len(found.times) == len(true)
+    lost = np.flatnonzero(np.diff(true) > 1.5 / 130.0) + 1
+    assert len(lost) > 5
+    assert np.all(found.quality[lost] & Quality.GAP_BEFORE)
+    assert np.count_nonzero(found.quality & Quality.GAP_BEFORE) <= len(lost) + 1
