@@ -22,7 +22,7 @@ from edge.errors import StoreError
 from edge.fault_fields import fault_fields, fault_line, fault_names
 from edge.household import Household
 from edge.notify.texts import fault_text
-from edge.readings import Alert, Channel, FaultKind, Notification, OutboxMessage, Severity
+from edge.readings import Alert, Channel, FaultKind, Memory, Notification, OutboxMessage, Severity
 from edge.recorder import Recorder
 from edge.settings import FaultSettings, PersonSettings, Settings
 from edge.store.store import Store
@@ -50,6 +50,8 @@ _OF_A_WEARABLE: Final = frozenset(
 _BLINDING: Final = frozenset(
     {FaultKind.NO_DATA, FaultKind.NOT_WORN, FaultKind.FROZEN_VALUE, FaultKind.BLUETOOTH, FaultKind.MODEL}
 )
+# The name under which the absences of a wearable are kept beside what its profiles remember.
+_MEMORY: Final = "absences"
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:hearthbeat:notification")
 
 _log = structlog.get_logger("faults")
@@ -102,6 +104,7 @@ class FaultsWatch:
         self._house_faults = HouseFaults()
         self._episodes = FaultEpisodes()
         self._heard: dict[str, dict[Channel, float]] = {}
+        self._absences: dict[str, dict[float, float]] = {}
         self._looked_at: float | None = None
         self._asked_at = float("-inf")
         self._synchronised: bool | None = None
@@ -141,6 +144,7 @@ class FaultsWatch:
             is_night=is_night,
             critical=self._critical_channels(),
         )
+        self._recorder.keep((), (), [_memory(device, absences) for device, absences in found.absences.items()])
         house = self._house_faults.look(sight)
         for transition in self._episodes.forget(now, self._gone(wearables)):
             await self._tell(transition)
@@ -178,17 +182,19 @@ class FaultsWatch:
             self._synchronised = await network_time()
 
     async def _recall_wearables(self) -> None:
-        """When each channel of a wearable was last heard, from the store, for those that were not looked at before."""
+        """What the store knows of wearables that are looked at for the first time."""
         for wearable in self._wearables():
             source = wearable.source
             if source.device in self._heard:
                 continue
             try:
                 last = await self._recorder.call(self._store.signals.last_readings, source.person, source.device)
+                memories = await self._recorder.call(self._store.memories.of, source.device)
             except StoreError as error:
                 _log.warning("what was heard before is not known", error=str(error))
                 continue
             self._heard[source.device] = {channel: reading.received_at for channel, reading in last.items()}
+            self._absences[source.device] = {float(end): length for end, length in memories.get(_MEMORY, {}).items()}
 
     def _sight(self, wearable: Wearable) -> WearableSight:
         heard = self._heard.get(wearable.source.device, {}) | wearable.last_of
@@ -202,6 +208,7 @@ class FaultsWatch:
             heard=heard,
             values=wearable.values,
             clock_ahead_s=wearable.clock.off_s,
+            absences=self._absences.get(wearable.source.device, {}),
         )
 
     def _critical_channels(self) -> dict[str, frozenset[Channel]]:
@@ -298,6 +305,10 @@ class FaultsWatch:
             return self._people
         subjects = alert.subject.split(",")
         return [person for person in self._people if any(w.address in subjects for w in person.wearables)]
+
+
+def _memory(device: str, absences: Mapping[float, float]) -> Memory:
+    return Memory(device, _MEMORY, {repr(end): length for end, length in absences.items()})
 
 
 def limits_of(settings: FaultSettings) -> Limits:

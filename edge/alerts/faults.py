@@ -52,12 +52,12 @@ class FaultRule:
 # told at once, but one odd battery level is no news. A restart of bluetoothd, an adapter put into another socket, or a
 # disk that is busy are over within minutes. A household's network is away for an hour now and then, and what waits is
 # not lost; a broker that refuses us does so until somebody mends it. Rests: what was told in the morning need not be
-# told again that day.
+# told again that day; a wearable that is charged when it must be, day by day, need not be told of but once a week.
 RULES: Final[Mapping[FaultKind, FaultRule]] = MappingProxyType(
     {
         FaultKind.NO_DATA: FaultRule(0.0, 10 * _MINUTE, 12 * _HOUR, waits_for_day=True),
         FaultKind.NEVER_SEEN: FaultRule(0.0, 0.0, 72 * _HOUR, waits_for_day=True, tells_end=False),
-        FaultKind.BATTERY_LOW: FaultRule(2 * _MINUTE, 2 * _MINUTE, 24 * _HOUR, waits_for_day=True, tells_end=False),
+        FaultKind.BATTERY_LOW: FaultRule(2 * _MINUTE, 2 * _MINUTE, 168 * _HOUR, waits_for_day=True, tells_end=False),
         FaultKind.NOT_WORN: FaultRule(0.0, 2 * _MINUTE, 20 * _HOUR, waits_for_day=True, tells_end=False),
         FaultKind.FROZEN_VALUE: FaultRule(0.0, 10 * _MINUTE, 24 * _HOUR, waits_for_day=True),
         FaultKind.DEVICE_CLOCK: FaultRule(0.0, 0.0, 72 * _HOUR, waits_for_day=True, tells_end=False),

@@ -37,7 +37,7 @@ class Limits:
 # In reach: half an hour, far beyond any lost contact. After as long Nightscout's alarm for old data turns urgent
 # (ALARM_TIMEAGO_URGENT_MINS), and xDrip+ misses readings where one has switched that on (bg_missed_minutes).
 # Out of reach: 14 hours are longer than a working day, and than a night without the strap; a glucose sensor is never
-# taken off, so that it is missed after an afternoon out.
+# taken off, so that it is missed after an afternoon out, and at night as if it were in reach.
 # Frozen: a heart that beats by itself changes its rate within minutes, by breathing alone; two hours leave room for
 # wearables that show long means. A glucose sensor's values wander by noise alone, an accelerometer's at every sample.
 # Never seen: a day, within which a new wearable is put on once.
@@ -50,7 +50,7 @@ DEFAULTS: Final = Limits(
             Channel.HEART_RATE: 14 * _HOUR,
             Channel.RR_INTERVAL: 14 * _HOUR,
             Channel.ACCELERATION: 14 * _HOUR,
-            Channel.GLUCOSE: 4 * _HOUR,
+            Channel.GLUCOSE: 6 * _HOUR,
         }
     ),
     frozen_s=MappingProxyType(

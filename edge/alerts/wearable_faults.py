@@ -2,8 +2,8 @@
 
 Silence has two measures. A wearable that is in reach and says nothing is broken, and that is told soon; one that is out
 of reach has most likely gone out with whoever wears it, or lies in a drawer for the night, and is told when no day out
-lasts that long. A battery that was low explains either. Durations are counted from look to look by the monotonic clock,
-so that a clock that is set, or a machine that slept, makes nobody silent.
+lasts that long, nor what has become usual for it. A battery that was low explains either. Durations are counted from
+look to look by the monotonic clock, so that a clock that is set, or a machine that slept, makes nobody silent.
 """
 
 from __future__ import annotations
@@ -32,6 +32,15 @@ _FRESH_SHARE: Final = 0.2
 _REACH_S: Final = 10 * _MINUTE
 # Out of reach with a battery that was low is more likely empty than out: this share of the limit. Our choice.
 _EMPTY_SHARE: Final = 1.0 / 3.0
+# A wearable for sports is away for days, again and again: two such absences within USUAL_S make as long a one, and this
+# much more, usual, for as long as a week has days. Our choice.
+USUAL_S: Final = 21 * 86_400.0
+_USUAL_SHARE: Final = 1.25
+_LONGEST_USUAL_S: Final = 8 * 86_400.0
+# Shorter absences than this are not worth remembering, in seconds.
+LEAST_ABSENCE_S: Final = 6 * 3600.0
+# What is never taken off, and is lost at night, has not gone out.
+_NEVER_OFF: Final = frozenset({Channel.GLUCOSE})
 # After the radio was away, wearables need this long to be back. Our choice; see also START_S.
 _RETURN_S: Final = 5 * _MINUTE
 # Wearables that fell silent within this time did so together, and are told together.
@@ -59,7 +68,8 @@ class WearableSight:
 
     `heard` holds when each channel last brought anything, in s since 1970, as `values` its newest value; `worn` and
     `battery_percent` are None where nobody knows. `clock_ahead_s` is how far the wearable's own clock is ahead of ours,
-    None where it has none or has not told.
+    None where it has none or has not told. `absences` are what an earlier process has found (see Findings), which only
+    the first look at a wearable takes in.
     """
 
     address: str
@@ -70,14 +80,20 @@ class WearableSight:
     heard: Mapping[Channel, float]
     values: Mapping[Channel, float]
     clock_ahead_s: float | None = None
+    absences: Mapping[float, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Findings:
-    """What a look found wrong, and what it found well."""
+    """What a look found wrong, and what it found well.
+
+    `absences` are those of each wearable that has just come back from one, of the last weeks: their ends, in s since
+    1970, and lengths, in s. They are to be kept for the next process.
+    """
 
     wrong: list[Fault] = field(default_factory=list)
     well: list[Key] = field(default_factory=list)
+    absences: dict[str, Mapping[float, float]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -89,6 +105,9 @@ class _Past:
     values: dict[Channel, float] = field(default_factory=dict)
     same_s: dict[Channel, float] = field(default_factory=dict)
     unreached_s: float = float("inf")
+    reached_for_s: float = 0.0
+    heard_at_night: bool = False
+    absences: dict[float, float] = field(default_factory=dict)
     unworn_s: float = 0.0
     unworn_since: float | None = None
     sought_s: float = 0.0
@@ -133,7 +152,11 @@ class WearableFaults:
         self._radio_well_s = self._radio_well_s + elapsed_s if radio_works else 0.0
         found = Findings()
         for sight in sights:
-            advanced = self._advance(sight, now, elapsed_s, radio_works=radio_works)
+            known = self._past.get(sight.address)
+            was_away_s = 0.0 if known is None else min(known.ages.values(), default=0.0)
+            advanced = self._advance(sight, now, elapsed_s if radio_works else 0.0, is_night=is_night)
+            if advanced and was_away_s > LEAST_ABSENCE_S:
+                found.absences[sight.address] = _note_absence(self._past[sight.address], now, was_away_s)
             past, limit = self._past[sight.address], limits[sight.person]
             _look_at_battery(sight, past, limit, now, found)
             _look_at_contact(sight, past, limit, now, found, elapsed_s if advanced and not is_night else 0.0)
@@ -146,24 +169,24 @@ class WearableFaults:
         self._look_for_data(sights, limits, found)
         return found
 
-    def _advance(self, sight: WearableSight, now: float, elapsed_s: float, *, radio_works: bool) -> bool:
+    def _advance(self, sight: WearableSight, now: float, counted_s: float, *, is_night: bool) -> bool:
         """Take in what a look sees; whether anything has come since the look before."""
         past = self._past.get(sight.address)
         if past is None:
             heard = dict(sight.heard)
             past = _Past(heard, {channel: max(0.0, now - at) for channel, at in heard.items()})
-            past.battery_then = sight.battery_percent
+            past.battery_then, past.absences = sight.battery_percent, dict(sight.absences)
             self._past[sight.address] = past
-        counted = elapsed_s if radio_works else 0.0
-        past.unreached_s = 0.0 if sight.in_reach else past.unreached_s + counted
-        past.sought_s += counted
         new = [channel for channel, at in sight.heard.items() if at != past.heard.get(channel)]
+        past.unreached_s = 0.0 if sight.in_reach or new else past.unreached_s + counted_s
+        past.reached_for_s = past.reached_for_s + counted_s if past.unreached_s <= _REACH_S else 0.0
+        past.sought_s += counted_s
         for channel in past.ages:
-            past.ages[channel] += counted
+            past.ages[channel] += counted_s
         past.ages.update((channel, 0.0) for channel in new)
         past.heard.update(sight.heard)
         if new:
-            past.unreached_s, past.battery_then = 0.0, sight.battery_percent
+            past.battery_then, past.heard_at_night = sight.battery_percent, is_night
         return bool(new)
 
     def _look_for_silence(
@@ -190,13 +213,20 @@ class WearableFaults:
         near = past.unreached_s <= _REACH_S
         charging = None not in (sight.battery_percent, past.battery_then) and _gained(sight, past)
         low = sight.battery_percent is not None and sight.battery_percent <= limits.battery_low_percent
-        if near and not charging:
-            bounds = limits.no_data_s
-        elif low:
-            bounds = {channel: bound * _EMPTY_SHARE for channel, bound in limits.away_s.items()}
-        else:
-            bounds = limits.away_s
-        shares = {c: past.ages[c] / bounds[c] for c in past.expected(limits) if bounds.get(c, 0.0) > 0.0}
+        shares = {}
+        for channel in past.expected(limits):
+            age = past.ages[channel]
+            away = limits.away_s.get(channel, 0.0)
+            soon = limits.no_data_s.get(channel, 0.0)
+            if away > 0.0:
+                stays = channel in _NEVER_OFF
+                usual = _EMPTY_SHARE * away if low else away if stays else max(away, _usual_absence(past, now, away))
+                shares[channel] = age / usual
+                if stays and past.heard_at_night and soon > 0.0:
+                    shares[channel] = age / soon
+            if near and not charging and soon > 0.0:
+                # In reach, but only since it has come home: what was before that is told by the other measure.
+                shares[channel] = max(shares.get(channel, 0.0), min(age, past.reached_for_s) / soon)
         silent = [channel for channel in shares if shares[channel] >= 0.5]
         if not silent:
             return None
@@ -247,6 +277,19 @@ class _Silence:
     is_whole: bool
     is_near: bool
     is_low: bool
+
+
+def _usual_absence(past: _Past, now: float, least_s: float) -> float:
+    """How long an absence may last until it is longer than usual, in seconds; 0 where none is usual."""
+    lengths = [s for end, s in past.absences.items() if now - end <= USUAL_S and s >= least_s]
+    return min(_USUAL_SHARE * sorted(lengths)[-2], _LONGEST_USUAL_S) if len(lengths) > 1 else 0.0
+
+
+def _note_absence(past: _Past, now: float, length_s: float) -> Mapping[float, float]:
+    """Take an absence down, and forget those that no longer count; what is left."""
+    past.absences[now] = length_s
+    past.absences = {end: length for end, length in past.absences.items() if abs(now - end) <= USUAL_S}
+    return dict(past.absences)
 
 
 def _gained(sight: WearableSight, past: _Past) -> bool:

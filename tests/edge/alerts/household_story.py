@@ -60,6 +60,7 @@ class Store:
         self.rows: dict[str, Alert] = {}
         self.news: list[Alert] = []
         self.told: list[tuple[float, Alert]] = []
+        self.absences: dict[str, Mapping[float, float]] = {}
 
     def commit(self, transition: Transition, now: float) -> None:
         alert = transition.alert
@@ -134,12 +135,16 @@ class Story:
         found = self.wearable_faults.look(
             self.wall,
             elapsed,
-            [worn.sight(radio=self.radio) for worn in self.wearables],
+            [
+                replace(worn.sight(radio=self.radio), absences=self.store.absences.get(worn.address, {}))
+                for worn in self.wearables
+            ],
             {worn.person: self.limits for worn in self.wearables},
             radio_works=self.radio,
             is_night=self.is_night,
             critical=self.critical,
         )
+        self.store.absences.update(found.absences)
         house = self.house_faults.look(replace(self.house, wall=self.wall, monotonic=self.now))
         transitions = self.episodes.look(
             self.wall, elapsed, house.wrong + found.wrong, house.well + found.well, is_night=self.is_night
