@@ -23,7 +23,7 @@ from edge.bluetooth.scanner import Scanner
 from edge.bluetooth.silence import SILENCE_LIMIT_S, Silence, silence_limits
 from edge.bluetooth.slots import Slot
 from edge.bluetooth.trouble import RADIO_ERRORS, is_lost_bond, is_shortage, reason
-from edge.bluetooth.waits import done, finish, first_of
+from edge.bluetooth.waits import done, finish, first_of, sleep_until_due
 from edge.clock import Clock
 from edge.wearables.procedure import Procedure
 
@@ -254,7 +254,7 @@ class Link:
             if talking.done():
                 talking.result()
                 slot.finished = not silence.streams
-            waits = [gone.wait(), slot.asked.wait(), self._clock.sleep(min(silence.until_due(now), _FOREVER_S))]
+            waits = [gone.wait(), slot.asked.wait(), sleep_until_due(self._clock, silence.until_due(now), _FOREVER_S)]
             if not talking.done():
                 waits.append(done(talking))
             await first_of(*waits)

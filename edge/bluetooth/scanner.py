@@ -17,7 +17,7 @@ from bleak.backends.scanner import AdvertisementData
 from edge.bluetooth.backoff import Backoff
 from edge.bluetooth.radio import ANSWER_TIMEOUT_S, Radio
 from edge.bluetooth.trouble import RADIO_ERRORS, RadioState, RadioStatus, radio_state, reason
-from edge.bluetooth.waits import first_of
+from edge.bluetooth.waits import first_of, sleep_until_due
 from edge.clock import Clock
 from edge.errors import HearthbeatError
 
@@ -175,7 +175,7 @@ class Scanner:
             if silent >= self._patience:
                 await self._give_up(silent)
                 return
-            await self._clock.sleep(min(self._patience - silent, PASSIVE_S))
+            await sleep_until_due(self._clock, self._patience - silent, PASSIVE_S)
 
     async def _give_up(self, silent: float) -> None:
         """Take that a scan was silent for too long."""
@@ -189,7 +189,7 @@ class Scanner:
             await self._awaited.wait()
             return
         calm = self._clock.monotonic() - self._calm_since
-        await first_of(self._awaited.wait(), self._clock.sleep(max(CALM_S - calm, 0.0)))
+        await first_of(self._awaited.wait(), sleep_until_due(self._clock, CALM_S - calm, CALM_S))
 
     def _is_missed(self) -> bool:
         """Whether somebody wants to hear more than passive listening has told."""

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Final
+
+from edge.clock import Clock
+
+# Below this a sum of floating point numbers may not grow, and who sleeps until something is due would sleep for ever.
+_SHORTEST_S: Final = 1e-3
 
 
 async def first_of(*waits: Coroutine[object, object, object]) -> None:
@@ -33,3 +38,8 @@ async def finish(work: Coroutine[object, object, None]) -> None:
     except asyncio.CancelledError:
         await working
         raise
+
+
+async def sleep_until_due(clock: Clock, seconds: float, longest: float) -> None:
+    """Sleep for what remains until something is due, but no longer than `longest`."""
+    await clock.sleep(min(max(seconds, _SHORTEST_S), longest))
