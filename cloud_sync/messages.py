@@ -11,7 +11,7 @@ drop repeats. People and homes appear by their ids only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal, Protocol
 from uuid import UUID, uuid5
 
@@ -107,6 +107,9 @@ class MinuteMessage(_Message):
     minute: int = Field(title="minutes since 1970 UTC; holds the samples with 60 s x minute < time <= that + 60 s")
     revision: int = Field(ge=1, title="2 and on for a minute that is told late or again")
     channels: dict[Channel, ChannelMessage] = Field(title="channels that had samples")
+    gone: list[Channel] | None = Field(
+        default=None, title="channels that are kept no more: what a lower revision told of them stands"
+    )
 
 
 class ExplanationMessage(BaseModel):
@@ -155,14 +158,21 @@ class StatusMessage(_Message):
     at: float | None = Field(default=None, title="since when, s since 1970 UTC")
 
 
-def minute_summary(home: str, dirty: DirtyMinute, summaries: Mapping[Channel, Summary]) -> OutboxMessage:
-    """The message that tells a minute of one person."""
+def minute_summary(
+    home: str, dirty: DirtyMinute, summaries: Mapping[Channel, Summary], gone: Iterable[Channel] = ()
+) -> OutboxMessage:
+    """The message that tells a minute of one person; of the channels in `gone` nothing may be kept any more.
+
+    Those that have a summary all the same are not gone.
+    """
+    lost = sorted(set(gone) - set(summaries))
     identifier = uuid5(_NAMESPACE, f"minute/{home}/{dirty.person}/{dirty.minute}/{dirty.revision}")
     message = MinuteMessage(
         id=identifier,
         minute=dirty.minute,
         revision=dirty.revision,
         channels={channel: _channel(summary) for channel, summary in summaries.items()},
+        gone=lost or None,
     )
     topic = f"{_ROOT}/{home}/{dirty.person}/summary/minute"
     return OutboxMessage(str(identifier), topic, message.payload(), Priority.SUMMARY, dirty.end)

@@ -31,14 +31,14 @@ from edge.devices import Devices
 from edge.errors import HearthbeatError, ModelError, StoreError
 from edge.faults_watch import FaultsWatch, Parts
 from edge.household import Household
-from edge.maintenance import Maintenance, nightly
+from edge.maintenance import SECONDS_PER_DAY, Maintenance, nightly
 from edge.minute_summaries import summaries_of
 from edge.nights import TELL_HOUR, TELL_MINUTE, NightWatch
 from edge.notify.courier import Courier
 from edge.notify.phone import Contact
 from edge.notify.texts import alert_text
 from edge.pipeline import Pipeline
-from edge.readings import Alert, Notification, OutboxMessage
+from edge.readings import RAW_CHANNELS, Alert, Notification, OutboxMessage
 from edge.recorder import Recorder
 from edge.risks.catalogue import is_critical, model_folders
 from edge.risks.model import RiskModel
@@ -283,7 +283,9 @@ class Daemon:
     def _make_recorder(self, store: Store) -> Recorder:
         def tell_minute(dirty: DirtyMinute) -> OutboxMessage:
             summaries = summaries_of(store, dirty, partial(self._household.order, dirty.person))
-            return messages.minute_summary(self.settings.home.id, dirty, summaries)
+            kept_s = self.settings.store.keep_raw_days * SECONDS_PER_DAY
+            gone = RAW_CHANNELS if dirty.end < self.clock.wall() - kept_s else ()
+            return messages.minute_summary(self.settings.home.id, dirty, summaries, gone)
 
         return Recorder(
             store,

@@ -57,6 +57,13 @@ def test_a_minute_holds_all_channels_and_nothing_that_is_not_known() -> None:
     }
 
 
+def test_a_late_minute_does_not_deny_what_was_told_of_channels_that_are_kept_no_more() -> None:
+    gone = (Channel.ECG, Channel.ACCELERATION)
+    message = messages.minute_summary("home", replace(MINUTE, revision=2), {Channel.RR_INTERVAL: SUMMARY}, gone)
+    assert json.loads(message.payload)["gone"] == ["acceleration", "ecg"]
+    assert "gone" not in json.loads(messages.minute_summary("home", MINUTE, dict.fromkeys(gone, SUMMARY), gone).payload)
+
+
 def test_the_same_minute_has_the_same_id_and_another_has_another() -> None:
     def identifier(home: str, dirty: DirtyMinute) -> str:
         return str(UUID(messages.minute_summary(home, dirty, {}).id))
