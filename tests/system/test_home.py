@@ -39,7 +39,7 @@ async def test_the_service_of_the_readme_starts_and_hears_the_strap(home: Home) 
 
 async def test_the_daemon_runs_as_its_own_user_in_its_sandbox(home: Home) -> None:
     pid = await home.machine.show(UNIT, "MainPID")
-    assert await home.machine.run("ps", "-o", "user=", "-p", pid) == "hearthbeat"
+    assert await home.machine.run("stat", "--format=%U", f"/proc/{pid}") == "hearthbeat"
     assert "NoNewPrivs:\t1" in await home.machine.run("grep", "NoNewPrivs", f"/proc/{pid}/status")
     assert await home.machine.show(UNIT, "MemoryDenyWriteExecute") == "yes"
     security = await home.machine.run("systemd-analyze", "security", "--no-pager", UNIT)
