@@ -24,17 +24,19 @@ from edge.wearables.wall_clock import WallClock
 Memories = Mapping[str, Mapping[str, Mapping[str, float]]]
 NO_MEMORIES: Final[Memories] = MappingProxyType({})
 
-# Profiles that may tell the same channel of one wearable, the best first: Polar's optical wearables smooth the RR
-# intervals of their heart rate service, if they tell any; a strap's pulse intervals are not asked for (see
-# edge.wearables.polar_session). A scale may tell one weight by both its services: the first to come counts.
-RIVALS: Final[Mapping[Channel, tuple[str, ...]]] = MappingProxyType(
+# Of each profile whose channel another may tell of the same wearable: the channel, and before whom it stands back.
+# Polar's optical wearables smooth the RR intervals of their heart rate service, if they tell any; a strap's pulse
+# intervals are not asked for (see edge.wearables.polar_session). A scale may tell one weight by both its services: the
+# first to come counts.
+RIVALS: Final[Mapping[str, tuple[Channel, str | None]]] = MappingProxyType(
     {
-        Channel.RR_INTERVAL: ("polar_measurement_data", "heart_rate"),
-        Channel.WEIGHT: ("weight_scale", "body_composition"),
+        "polar_measurement_data": (Channel.RR_INTERVAL, None),
+        "heart_rate": (Channel.RR_INTERVAL, "polar_measurement_data"),
+        "weight_scale": (Channel.WEIGHT, "body_composition"),
+        "body_composition": (Channel.WEIGHT, "weight_scale"),
     }
 )
-FIRST_COME: Final = frozenset({Channel.WEIGHT})
-# The better profile counts while it has told the channel within this time: Polar's optical wearables tell theirs every
+# The other profile counts while it has told the channel within this time: Polar's optical wearables tell theirs every
 # five seconds or so. And whether it is worn, one profile says for the others for as long. Our choice.
 RIVAL_S: Final = 30.0
 
@@ -46,7 +48,7 @@ class Wearable:
     """What is known of one wearable right now; `last_reading` is on the wall clock, in seconds.
 
     `sessions` are the conversations with it by the profile's name, `memories` what was last kept of each, and `learnt`
-    says that a packet has changed that. `told_at` is when a profile last told a channel that others tell too, `off_at`
+    says that a packet has changed that. `told_at` is when a profile last told a channel that another can tell, `off_at`
     when one last said that it is not worn, None where one has said since that it is.
     """
 
@@ -65,7 +67,7 @@ class Wearable:
     values: dict[Channel, float] = field(default_factory=dict)
     malformed_packets: int = 0
     learnt: bool = False
-    told_at: dict[tuple[Channel, str], float] = field(default_factory=dict)
+    told_at: dict[str, float] = field(default_factory=dict)
     off_at: float | None = None
 
     def hear(self, packet: Packet) -> tuple[Reading, ...]:
@@ -85,28 +87,35 @@ class Wearable:
 
     def _settled(self, profile: str, readings: tuple[Reading, ...], now: float) -> tuple[Reading, ...]:
         """One profile's Readings as the others see them: no channel twice, and none worn that another knows is not."""
-        if any(reading.channel in RIVALS for reading in readings):
-            readings = tuple(reading for reading in readings if self._counts(profile, reading.channel, now))
+        if profile in RIVALS:
+            readings = self._without_rivals(profile, readings, now)
+        unknown, off = Quality.CONTACT_UNKNOWN, Quality.NO_CONTACT
         for reading in readings:
-            if not reading.quality & Quality.CONTACT_UNKNOWN and reading.channel is not Channel.BATTERY:
-                self.off_at = now if reading.quality & Quality.NO_CONTACT else None
+            # Every packet pays for this, and flags are slow to combine.
+            if reading.channel is Channel.BATTERY or reading.quality is unknown:
+                continue
+            if reading.quality is Quality.GOOD:
+                self.off_at = None
+            elif not reading.quality & unknown:
+                self.off_at = now if reading.quality & off else None
         if self.off_at is None or now - self.off_at > RIVAL_S:
             return readings
-        unknown, off = Quality.CONTACT_UNKNOWN, Quality.NO_CONTACT
         return tuple(
             replace(reading, quality=reading.quality & ~unknown | off) if reading.quality & unknown else reading
             for reading in readings
         )
 
-    def _counts(self, profile: str, channel: Channel, now: float) -> bool:
-        order = RIVALS.get(channel, ())
-        if profile not in order:
-            return True
-        better = set(order) - {profile} if channel in FIRST_COME else order[: order.index(profile)]
-        counts = not any(now - self.told_at.get((channel, other), -math.inf) <= RIVAL_S for other in better)
-        if counts or channel not in FIRST_COME:
-            self.told_at[channel, profile] = now
-        return counts
+    def _without_rivals(self, profile: str, readings: tuple[Reading, ...], now: float) -> tuple[Reading, ...]:
+        channel, other = RIVALS[profile]
+        for reading in readings:
+            if reading.channel is channel:
+                break
+        else:
+            return readings
+        if other is not None and now - self.told_at.get(other, -math.inf) <= RIVAL_S:
+            return tuple(reading for reading in readings if reading.channel is not channel)
+        self.told_at[profile] = now
+        return readings
 
     def lost(self) -> tuple[Reading, ...]:
         """Take that the link is gone; the Readings that the sessions have held back."""

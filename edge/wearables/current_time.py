@@ -31,7 +31,8 @@ _ZONES: Final = range(-48, 57)
 DST_UNKNOWN: Final = 255
 _DST: Final = (0, 2, 4, 8, DST_UNKNOWN)
 
-# What a wearable answers that has set its time, though not every field: Current Time Service 1.1.
+# What a wearable answers that has set its time, though not every field: Current Time Service 1.1; so does Apache
+# NimBLE (ble_svc_cts.c).
 _FIELD_IGNORED: Final = 0x80
 # Our choice: reading takes up to a second or two, so that a smaller difference is none, nor a change of it; and a clock
 # that is half a minute off is set, so that no watch is set at every connecting.
