@@ -193,12 +193,14 @@ class CurrentTimeSession(StatelessSession):
 
     def _set(self) -> Procedure:
         yield Pause(SETTLE_S)
+        # A wearable may notify its new time before it confirms the write.
+        before = self._clock.ahead_s
         try:
             yield Write(CURRENT_TIME, lambda now: encode(clock_at(datetime.fromtimestamp(now, UTC).astimezone())))
         except RefusedError as error:
             if error.code != _FIELD_IGNORED:
                 raise
-        self._clock.before_s = self._clock.ahead_s
+        self._clock.before_s = before
         self._note(0.0)
 
     def _note(self, ahead_s: float) -> None:

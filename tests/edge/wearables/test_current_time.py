@@ -110,6 +110,7 @@ def test_clock_that_is_off_is_set_to_the_time_of_writing() -> None:
     assert isinstance(write, Write)
     assert callable(write.payload)
     assert write.payload(RECEIVED_AT + 5.0) == ahead(5.0)
+    session.readings(CURRENT_TIME, ahead(0.0), RECEIVED_AT)
     with pytest.raises(StopIteration):
         procedure.send(b"")
     assert (wall.ahead_s, wall.before_s, session.memory) == (0.0, -3600.0, {"ahead_s": 0.0})
