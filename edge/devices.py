@@ -250,7 +250,8 @@ class _Meeting:
         self._wearable.remember(readings)
         told = [one for one in readings if one.values and one.channel is not Channel.BATTERY]
         if self._first is None and told:
-            self._first = told[0]
+            # Beside the heart rate, RR intervals say nothing to a reader.
+            self._first = next((one for one in told if one.channel is Channel.HEART_RATE), told[0])
         return self._first is not None and bool(self._present)
 
     def _openings(self, present: Collection[str]) -> list[Procedure]:

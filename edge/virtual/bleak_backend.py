@@ -22,7 +22,7 @@ from bumble.att import ATT_Error
 from bumble.core import UUID, AdvertisingData, BaseBumbleError
 from bumble.device import Advertisement, Connection, Device, Peer
 from bumble.gatt import Characteristic
-from bumble.gatt_client import CharacteristicProxy, ServiceProxy
+from bumble.gatt_client import CharacteristicProxy, Client, ServiceProxy
 from bumble.hci import Address, HCI_LE_Create_Connection_Cancel_Command
 from bumble.keys import PairingKeys
 
@@ -61,6 +61,16 @@ def scanner_backend(central: Device) -> type[BaseBleakScanner]:
 def client_backend(central: Device) -> type[BaseBleakClient]:
     """A client class for BleakClient(…, backend=…) that connects from `central`."""
     return type("BumbleClientOnCentral", (BumbleClient,), {"central": central})
+
+
+async def subscribe(client: Client, proxy: CharacteristicProxy[bytes], subscriber: Callable[[bytes], None]) -> None:
+    """Subscribe; who is refused is not told all the same, as bumble's client would do after a later subscription."""
+    try:
+        await client.subscribe(proxy, subscriber)
+    except ATT_Error:
+        for subscribers in (client.notification_subscribers, client.indication_subscribers):
+            subscribers.get(proxy.handle, set()).discard(subscriber)
+        raise
 
 
 def uuid_string(uuid: UUID) -> str:
@@ -210,7 +220,7 @@ class BumbleClient(BaseBleakClient):
 
     def _address(self) -> Address:
         if self._device is None:
-            raise BleakDeviceNotFoundError(self.address, f"{self.address} must be given as a BLEDevice")
+            return Address(self.address)
         address: Address = self._device.details["address"]
         return address
 
@@ -311,7 +321,7 @@ class BumbleClient(BaseBleakClient):
 
         self._subscribers[characteristic.handle] = subscriber
         proxy: CharacteristicProxy[bytes] = characteristic.obj
-        await self._answer(self._connected().gatt_client.subscribe(proxy, subscriber))
+        await self._answer(subscribe(self._connected().gatt_client, proxy, subscriber))
 
     async def stop_notify(self, characteristic: BleakGATTCharacteristic) -> None:
         """See BaseBleakClient."""
