@@ -169,13 +169,14 @@ class Conversation:
                 await self._clock.sleep(seconds)
                 return b""
 
-    async def _write(self, uuid: str, payload: bytes, answer: str | None) -> None:
+    async def _write(self, uuid: str, payload: bytes | Callable[[float], bytes], answer: str | None) -> None:
         if answer is not None:
             self._values.setdefault(answer, deque(maxlen=_KEPT_ANSWERS)).clear()
 
         async def write() -> None:
             characteristic = self.present[uuid]
-            await self._client.write_gatt_char(characteristic, payload, response="write" in characteristic.properties)
+            written = payload if isinstance(payload, bytes) else payload(self._clock.wall())
+            await self._client.write_gatt_char(characteristic, written, response="write" in characteristic.properties)
 
         await self._asked(uuid, write)
 

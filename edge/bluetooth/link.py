@@ -184,10 +184,12 @@ class Link:
             self._enter(LinkState.STREAMING, "; ".join(talk.refusals) or None)
             return await self._stream(gone, talk, silence, slot)
         finally:
-            await finish(self._disconnect(client))
-            if talk is not None:
-                talk.close()
-            slot.connected = False
+            try:
+                await finish(self._disconnect(client))
+            finally:
+                slot.connected = False
+                if talk is not None:
+                    talk.close()
 
     def _conversation(self, client: BleakClient, heard: dict[str, float]) -> Conversation:
         return Conversation(

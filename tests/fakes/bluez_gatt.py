@@ -12,7 +12,7 @@ from bumble.gatt import Characteristic
 from bumble.gatt_client import CharacteristicProxy
 from dbus_fast import Message, Variant
 
-from edge.virtual.bleak_backend import uuid_string
+from edge.virtual.bleak_backend import subscribe, uuid_string
 from edge.virtual.connection import while_connected
 from tests.fakes.bluez_objects import CHARACTERISTIC, DESCRIPTOR, DEVICE, SERVICE, BluezError, ObjectTree
 
@@ -144,7 +144,7 @@ class GattOfDevice:
             raise BluezError("InProgress", "Operation already in progress")
         self._subscribers[path] = subscriber
         try:
-            await self._answer(self._peer.gatt_client.subscribe(self._proxy(path), subscriber))
+            await self._answer(subscribe(self._peer.gatt_client, self._proxy(path), subscriber))
         except BluezError:
             self._subscribers.pop(path, None)
             raise

@@ -70,6 +70,18 @@ async def test_steps_are_taken_while_streams_flow_and_answers_come_back() -> Non
     await link.end()
 
 
+async def test_what_tells_the_time_is_made_when_it_is_written() -> None:
+    class Strap(Wearable): ...
+
+    written: list[bytes] = []
+    Strap.on_write = lambda _client, _uuid, payload: written.append(payload)
+    clock = ManualClock(wall=1_800_000_000.0)
+    link, _ = await held(Script(Pause(10.0), Write(SET, lambda now: str(now).encode())), Strap, clock)
+    await clock.advance(10.0)
+    assert written == [str(clock.wall()).encode()]
+    await link.end()
+
+
 async def test_answer_in_pieces_and_a_pause_on_the_clock() -> None:
     class Strap(Wearable): ...
 
