@@ -1,4 +1,4 @@
-"""The command line: `hearthbeat run|demo|assess|status|devices|models|alerts|people`.
+"""The command line: `hearthbeat run|demo|assess|status|devices|models|alerts|people|export|erase`.
 
 Exit codes: 0 done, 1 the run found a fault, 2 wrong use or bad input, with one line on stderr that says what, where and
 how to mend it. Every command imports only what it needs: `run` must have its first sample within two seconds.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge.arguments import Arguments
+from edge.data_commands import add_data
 from edge.device_commands import add_devices
 from edge.errors import HearthbeatError, WrongUseError
 from edge.options import add_config, add_json, positive
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_models(commands)
     _add_alerts(commands)
     add_people(commands)
+    add_data(commands)
     return parser
 
 

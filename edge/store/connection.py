@@ -88,7 +88,7 @@ class Connection:
         self.execute(f"PRAGMA journal_size_limit = {WRITE_AHEAD_LOG_LIMIT}")
         self.database = Database(self._sqlite, execute_plugins=False)
 
-    def execute(self, sql: str, parameters: Sequence[object] = ()) -> sqlite3.Cursor:
+    def execute(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> sqlite3.Cursor:
         """Run one statement that returns no rows."""
         try:
             return self._sqlite.execute(sql, parameters)
@@ -109,7 +109,7 @@ class Connection:
         except sqlite3.Error as error:
             raise store_error(error, self.path) from error
 
-    def row(self, sql: str, parameters: Sequence[object] = ()) -> tuple[Any, ...] | None:
+    def row(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> tuple[Any, ...] | None:
         """The first row of a statement, None without one."""
         rows = self.rows(sql, parameters)
         return rows[0] if rows else None
@@ -121,6 +121,17 @@ class Connection:
             self._sqlite.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
             raise store_error(error, self.path) from error
+
+    def rewrite(self) -> None:
+        """Write the file anew without free pages, and empty the write-ahead log: what was deleted is in neither."""
+        self.execute("VACUUM")
+        busy = self.row("PRAGMA wal_checkpoint(TRUNCATE)")
+        if busy is None or busy[0]:
+            raise StoreError(
+                "another program is reading for long, so that the write-ahead log cannot be emptied",
+                where=str(self.path),
+                mend="close it and try again",
+            )
 
     @contextmanager
     def transaction(self, *, durable: bool = False) -> Iterator[None]:

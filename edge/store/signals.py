@@ -230,6 +230,21 @@ class Signals:
         )
         return [device for (device,) in rows]
 
+    def span(self, person: str, channel: Channel, device: str) -> tuple[float, float] | None:
+        """Times of the first and the last sample of a wearable's channel (seconds since 1970 UTC), None without any."""
+        row = self._connection.row(
+            "SELECT s.id, min(b.first), max(b.last) FROM series s LEFT JOIN blocks b ON b.series = s.id "
+            "WHERE s.person = ? AND s.device = ? AND s.channel = ? GROUP BY s.id",
+            (person, device, channel),
+        )
+        if row is None:
+            return None
+        waiting = self._waiting(row[0], channel)
+        ends = [end for end in row[1:] if end is not None]
+        ends += [] if waiting is None else [int(waiting.times.min()), int(waiting.times.max())]
+        rate = ticks_per_second(channel)
+        return (min(ends) / rate, max(ends) / rate) if ends else None
+
     def _read(self, query: str, limits: Mapping[str, object], channel: Channel) -> Columns | None:
         """What may lie within the limits of a query of _SAMPLES, and some around it; None where there is nothing."""
         rows = self._connection.rows(query, limits)

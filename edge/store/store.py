@@ -12,6 +12,7 @@ from typing import Final, Self
 
 from edge.errors import StoreError
 from edge.readings import Alert, Assessment, Claim, Memory, Notification, OutboxMessage, Reading
+from edge.store import erasure
 from edge.store.alerts import Alerts
 from edge.store.assessments import Assessments
 from edge.store.claims import Claims
@@ -94,6 +95,14 @@ class Store:
             self.notifications.forget_before(time)
             self.minutes.forget_before(time)
             self.claims.forget_before(time)
+
+    def people(self) -> list[str]:
+        """Everybody of whom signals or alerts are kept."""
+        return erasure.people(self._connection)
+
+    def erase(self, person: str) -> dict[str, int]:
+        """Take out all that is kept of a person, without a trace in the file; how many rows of each table that were."""
+        return erasure.erase(self._connection, person)
 
     def maintain(self) -> None:
         """Give free pages back to the disk; once a day is enough."""
