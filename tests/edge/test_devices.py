@@ -109,13 +109,22 @@ async def test_a_strap_that_wants_to_be_paired_is_paired_and_its_bond_can_be_rem
     assert not again["forgotten"]
 
 
+async def test_pain_25_one_that_changes_its_address_is_paired_so_that_it_is_found_again(air: Air) -> None:
+    strap, playing = await worn_strap(air, address="5A:00:00:00:00:01")
+    words = await air.all_of(do="meet", address=strap.address)
+    assert "pairing, since it changes its address" in [one.get("step") for one in words]
+    assert words[-1]["met"]["value"] is not None
+    assert (await air.all_of(do="forget", address=strap.address))[0]["forgotten"], "there was a bond"
+    playing.cancel()
+
+
 async def test_who_is_not_there_is_told_in_one_line_with_a_way_out(air: Air) -> None:
     with pytest.raises(HearthbeatError, match=f"advertised for {SEEK_S:.0f} s; put it on"):
         await air.all_of(do="meet", address="C0:DE:00:00:00:77")
 
 
 async def test_a_device_that_measures_nothing_is_refused_after_some_tries(air: Air) -> None:
-    air.clock.speed = 200.0
+    air.clock.speed = 50.0
     other = air.radio.add("Speaker", "C0:DE:00:00:00:78")
     connections: list[object] = []
     other.on("connection", connections.append)
