@@ -129,7 +129,7 @@ async def test_a_device_that_measures_nothing_is_refused_after_some_tries(air: A
     connections: list[object] = []
     other.on("connection", connections.append)
     await other.power_on()
-    await other.start_advertising(auto_restart=True)
+    await other.start_advertising(auto_restart=True, advertising_interval_min=50.0, advertising_interval_max=50.0)
     with pytest.raises(HearthbeatError, match="none of the characteristics"):
         await air.all_of(do="meet", address="C0:DE:00:00:00:78")
     assert 1 <= len(connections) <= MOST_FAILURES
