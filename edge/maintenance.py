@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from edge.claims import PATIENCE_S
 from edge.clock import Clock
 from edge.errors import StoreError
 from edge.recorder import Recorder
@@ -64,6 +65,7 @@ class Maintenance:
             now = self._clock.wall()
             keep_s, keep_raw_s = self._keep_days * SECONDS_PER_DAY, self._keep_raw_days * SECONDS_PER_DAY
             await self._recorder.call(self._store.forget_before, now - keep_s, now - keep_raw_s)
+            await self._give_up_claims(now)
             await self._recorder.call(self._store.maintain)
             await self._recorder.call(self._store.check)
             await self._recorder.call(self._store.backup, self._store.path.with_name(BACKUP_NAME))
@@ -73,4 +75,10 @@ class Maintenance:
         else:
             self.fault = None
             _log.info("maintenance done", kept_days=self._keep_days)
+
+    async def _give_up_claims(self, now: float) -> None:
+        """Let measurements that nobody has claimed in time stay nobody's; while they are kept they can be claimed."""
+        unanswered = await self._recorder.call(self._store.claims.expire_before, now - PATIENCE_S, now)
+        if unanswered:
+            _log.info("nobody has said whose they are", measurements=unanswered)
         self.tried = True
