@@ -19,7 +19,7 @@ from edge.clock import Clock
 from edge.pipeline import Pipeline
 from edge.readings import NOBODY, Alert, Channel, Source, Window
 from edge.recorder import Recorder
-from edge.risk_watch import SERIES, RiskWatch, stored_windows, watch_risk
+from edge.risk_watch import SERIES, RiskWatch, series_span, stored_windows, watch_risk
 from edge.risks.model import RiskModel
 from edge.settings import PersonSettings, Settings, SharedSettings, WearableSettings
 from edge.shared import Questions, SharedDevice
@@ -236,11 +236,10 @@ class Household:
         channel = watch.model.channel
         if channel not in SERIES:
             return []
-        now = self._clock.wall()
-        since = now - watch.model.policy.maximum_span_s if watch.last is None else watch.last.start
+        since, until = series_span(watch, self._clock.wall())
         call, signals, stored = self._recorder.call, self._store.signals, {}
         for device in await call(signals.devices, person.id, channel, since):
-            series = await call(signals.series, person.id, channel, since, now, device)
+            series = await call(signals.series, person.id, channel, since, until, device)
             stored[device] = (series.times, series.values, series.quality)
         return stored_windows(watch, person, stored)
 

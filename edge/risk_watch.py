@@ -34,7 +34,9 @@ AHEAD_S: Final = 120.0
 
 def is_past(reading: Reading) -> bool:
     """Whether a Reading tells nothing of now: it came so long after it was measured that silence was told meanwhile."""
-    return reading.received_at - reading.end > SLOW_SILENCE_S.get(reading.channel, SILENCE_S)
+    limit_s = SLOW_SILENCE_S.get(reading.channel, SILENCE_S)
+    # Nearly all are of the moment, and `end` takes its time.
+    return reading.received_at - reading.start > limit_s and reading.received_at - reading.end > limit_s
 
 
 class RiskWatch:

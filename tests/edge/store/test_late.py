@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from edge.readings import CHANNELS, RAW_CHANNELS, Channel, Reading
 from edge.store.repeats import SAME_S
-from edge.store.signals import _FREQUENT, _SPAN_S, BLOCK_SIZE, Series
+from edge.store.signals import _FREQUENT, _SPAN_S, BLOCK_SIZE, RAW_BLOCK, Series
 from edge.store.store import Batch, Store
 from tests.edge.store.samples import START, TICK_MS, rr
 
@@ -63,7 +63,7 @@ def records(draw: st.DrawFn) -> list[Reading]:
     return readings + draw(st.lists(st.sampled_from(readings), max_size=6)) if readings else readings
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(records(), st.randoms(), st.integers(1, 5), st.integers(0, 2))
 def test_records_in_any_order_and_again_are_kept_once(
     readings: list[Reading], chance: np.random.Generator, commits: int, closings: int
@@ -175,8 +175,20 @@ def test_the_last_reading_of_a_channel_with_axes_has_them_all(store: Store) -> N
     assert (last.values, last.start) == ((4.0, 5.0, -6.0), START + 0.5)
 
 
+def test_pain_24_what_waits_for_a_block_stays_small(store: Store) -> None:
+    """An hour of acceleration: the tail, which each read goes through, never holds more than a block."""
+    values = tuple(float(n % 90) for n in range(3 * 1500))
+    for number in range(120):
+        at = START + 30.0 * number
+        reading = Reading("anna", "AA", Channel.ACCELERATION, "mg", at, at, values, interval_s=0.02)
+        store.commit(Batch(readings=[reading]))
+        [(waiting,)] = store._connection.rows("SELECT coalesce(sum(size), 0) FROM tail")
+        assert waiting < RAW_BLOCK // 3
+    assert everything(store, Channel.ACCELERATION).times.size == 180_000
+
+
 def test_steps_of_a_raw_channel_keep_their_times(store: Store) -> None:
-    pace, frames = 1.0 / 130.0, 300
+    pace, frames = 1.0 / 130.0, 60
     starts = START + 73 * pace * np.arange(frames) + np.random.default_rng(1).normal(0.0, 0.002, frames)
     for start in starts.tolist():
         values = tuple(float(n) for n in range(73))

@@ -100,7 +100,7 @@ def test_a_minute_that_was_never_told_is_its_first_however_late(store: Store) ->
     assert [dirty.revision for dirty in again] == [2, 3, 2, 2, 2, 2, 2, 2]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(st.lists(st.tuples(st.sampled_from(["anna", "bert"]), st.integers(0, 12)), max_size=25))
 def test_revisions_count_how_often_each_minute_was_told(order: list[tuple[str, int]]) -> None:
     with TemporaryDirectory() as folder, Store(Path(folder) / "hearthbeat.db") as store:
