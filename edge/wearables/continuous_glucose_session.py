@@ -62,6 +62,10 @@ SAME_SESSION_S: Final = 300.0
 # How long a transfer may take. Our choice: two weeks of records, 4000, at 20 a second.
 TRANSFER_S: Final = 200.0
 _MOST_MINUTES: Final = 0xFFFF
+# Minutes from record to record until fewer are seen: sensors measure every five, or every one.
+_PACE_MINUTES: Final = 5
+# SAME_BEGIN_S in whole minutes.
+_BEGIN_MINUTES: Final = 3
 
 
 class ContinuousGlucose(Profile):
@@ -96,7 +100,10 @@ class ContinuousGlucoseSession(StatelessSession):
         self._is_sure = False  # the sensor has told on this connection when the session began
         self._fetching = False
         self._until = -1  # what is fetched ends here; newer records are live
-        self._live = -1
+        self._newest = -1
+        self._held: tuple[list[CgmRecord], float] | None = None
+        self._pace = _PACE_MINUTES
+        self._slack = 0  # minutes that may pass beside the pace until the next record
 
     def opening(self, now: float, present: Collection[str], /) -> Procedure | None:
         """See Session."""
@@ -141,8 +148,9 @@ class ContinuousGlucoseSession(StatelessSession):
     def lost(self) -> tuple[Reading, ...]:
         """See Session."""
         self._fetching = self._is_sure = self._with_crc = False
-        self._shown_begin, self._live = None, -1
-        return ()
+        self._shown_begin, self._newest = None, -1
+        held, self._held = self._held, None
+        return () if held is None else self._place(*held)
 
     @property
     def memory(self) -> Mapping[str, float]:
@@ -151,7 +159,14 @@ class ContinuousGlucoseSession(StatelessSession):
 
     def _take(self, records: list[CgmRecord], received_at: float) -> tuple[Reading, ...]:
         latest = records[-1].minute
+        settled = self._settle(latest, received_at)
+        if self._may_be_new(latest, received_at):
+            self._held = records, received_at
+            return settled
         self._check_begin(latest, received_at)
+        return settled + self._place(records, received_at)
+
+    def _place(self, records: list[CgmRecord], received_at: float) -> tuple[Reading, ...]:
         began, found = self._memory["began"], list[Reading]()
         for record in records:
             status = record.status or Status(0)
@@ -163,8 +178,29 @@ class ContinuousGlucoseSession(StatelessSession):
             quality |= Quality.UNRELIABLE if status & _DOUBTED else Quality.GOOD
             start = min(start, received_at)
             found += sample(Channel.GLUCOSE, record.glucose, self._source, start, received_at, quality)
-        self._reach(latest, received_at)
+        self._reach(records[-1].minute, received_at)
         return tuple(found)
+
+    def _may_be_new(self, minute: int, received_at: float) -> bool:
+        """Whether a record is of a session that began anew on this connection, or an old one that is told unasked.
+
+        The next one tells. One that is not yet known, and late, is of the past.
+        """
+        began = self._memory.get("began")
+        if began is None or self._fetching or not self._memory["told"]:
+            return False
+        is_known = minute < max(self._newest, self._memory["minute"])
+        return is_known and received_at - minute * MINUTE_S - began > SAME_SESSION_S
+
+    def _settle(self, minute: int, received_at: float) -> tuple[Reading, ...]:
+        """Place what was held back, now that the next record has come."""
+        if self._held is None:
+            return ()
+        (records, at), self._held = self._held, None
+        begin = at - records[-1].minute * MINUTE_S
+        if abs(received_at - minute * MINUTE_S - begin) <= SAME_SESSION_S:
+            self._begin(begin, told=False)
+        return self._place(records, at)
 
     def _hear_status(self, status: CgmStatus, received_at: float) -> None:
         """Take what minute of the session it is, unless it stands still.
@@ -181,13 +217,10 @@ class ContinuousGlucoseSession(StatelessSession):
         """Take the minute of a record, which is of now unless it is fetched: it may be of another session."""
         begin = received_at - minute * MINUTE_S
         began = self._memory.get("began")
-        if began is None:
+        if began is None or (
+            not (self._fetching or self._is_sure or self._memory["told"]) and abs(begin - began) > SAME_SESSION_S
+        ):
             self._begin(begin, told=False)
-        elif not self._fetching and abs(begin - began) > SAME_SESSION_S:
-            # One that is not yet known, and late, is of the past: some sensors tell what was missed unasked.
-            is_new = begin > began and minute < self._memory["minute"]
-            if is_new or not (self._is_sure or self._memory["told"]):
-                self._begin(begin, told=False)
 
     def _begin(self, begin: float, *, told: bool) -> None:
         """Note a begin; one near the known one is the same, and one far from it another session's."""
@@ -198,17 +231,30 @@ class ContinuousGlucoseSession(StatelessSession):
             self._memory = MappingProxyType({**self._memory, "told": 1.0})
 
     def _reach(self, minute: int, received_at: float) -> None:
-        """Note that a record has come; a live one while others are fetched says nothing of those between."""
+        """Note that a record has come.
+
+        One that is told while others are fetched, and one that comes later than the next should, says nothing of those
+        between; they are fetched with the next connection.
+        """
         if self._memory["began"] + minute * MINUTE_S > received_at + SAME_BEGIN_S:
             return
-        if self._fetching and minute > self._until:
-            self._live = max(self._live, minute)
-        elif minute > self._memory["minute"]:
-            self._memory = MappingProxyType({**self._memory, "minute": float(minute)})
+        apart, self._newest = minute - self._newest, max(self._newest, minute)
+        if self._fetching:
+            is_next = minute <= self._until
+        else:
+            self._pace = min(self._pace, apart) if apart > 0 else self._pace
+            is_next = minute - self._memory["minute"] <= self._pace + self._slack
+        if is_next and minute > self._memory["minute"]:
+            self._slack = 0
+            self._know(minute)
+
+    def _know(self, minute: int) -> None:
+        """Note that no record up to this one is missing."""
+        self._memory = MappingProxyType({**self._memory, "minute": float(minute)})
 
     def _fetch(self) -> Procedure:
         # What comes from now on is past until all has come.
-        self._fetching, self._live = True, -1
+        self._fetching, self._newest = True, -1
         first = int(self._memory["minute"]) + 1
         if first > _MOST_MINUTES:
             return
@@ -218,9 +264,8 @@ class ContinuousGlucoseSession(StatelessSession):
         if answer not in {Answer.SUCCESS, Answer.NO_RECORDS}:
             said = Answer(answer).name if answer in set(Answer) else str(answer)
             raise RefusedError(f"its records cannot be had: {said}", where=self._source.device, mend="see the sensor")
-        self._fetching = False
-        if self._live > self._memory["minute"]:
-            self._memory = MappingProxyType({**self._memory, "minute": float(self._live)})
+        self._fetching, self._slack = False, _BEGIN_MINUTES
+        self._know(max(int(self._memory["minute"]), self._newest, self._until - _BEGIN_MINUTES))
 
 
 PROFILE: Final = ContinuousGlucose()

@@ -29,7 +29,7 @@ from edge.wearables.continuous_glucose import (
     encode_session_start,
     encode_status,
 )
-from edge.wearables.continuous_glucose_session import PROFILE
+from edge.wearables.continuous_glucose_session import PROFILE, TRANSFER_S
 from edge.wearables.fields import DateTime
 from edge.wearables.ieee11073 import Special
 from edge.wearables.procedure import Procedure, Step, Write
@@ -116,7 +116,7 @@ def test_begin_alone_is_believed() -> None:
     session = PROFILE.session(SOURCE, NO_MEMORY)
     session.readings(SESSION_START, start_of(BEGAN), RECEIVED_AT)
     fetch(session, CgmRecord(100.0, 5))
-    assert session.memory == {"began": BEGAN, "told": 1.0, "minute": 5.0}
+    assert session.memory == {"began": BEGAN, "told": 1.0, "minute": 997.0}
 
 
 def test_record_without_a_begin_is_of_its_arrival_and_says_so() -> None:
@@ -131,12 +131,23 @@ def test_record_without_a_begin_is_of_its_arrival_and_says_so() -> None:
 
 def test_what_was_missed_is_fetched_and_lands_in_the_past() -> None:
     first = connected()
-    hear(first, CgmRecord(100.0, 1000))
+    fetch(first, CgmRecord(100.0, 1000))
     later = RECEIVED_AT + 60 * 60.0
     session = connected(first.memory, 1060, later)
-    assert fetch(session, at=later) == [record_access.since(1001)]
-    (reading,) = hear(session, CgmRecord(70.0, 1030), at=later)
-    assert reading.start == RECEIVED_AT + 1800.0
+    found: list[Reading] = []
+
+    def sensor(step: Step) -> bytes:
+        assert step == Write(
+            record_access.CONTROL_POINT,
+            record_access.encode_request(record_access.since(1001)),
+            answer=record_access.CONTROL_POINT,
+            within_s=TRANSFER_S,
+        )
+        found.extend(hear(session, CgmRecord(70.0, 1030), at=later))
+        return record_access.encode_response(Response(OpCode.REPORT, Answer.SUCCESS))
+
+    converse(opening(session, later), sensor)
+    assert [reading.start for reading in found] == [RECEIVED_AT + 1800.0]
 
 
 def test_fetch_that_broke_off_begins_where_it_broke_though_live_records_came() -> None:
@@ -161,6 +172,28 @@ def test_live_records_during_a_fetch_count_once_it_is_done() -> None:
     assert session.memory["minute"] == 1005
 
 
+def test_live_record_that_was_lost_is_fetched_with_the_next_connection() -> None:
+    session = connected()
+    fetch(session, CgmRecord(100.0, 995))
+    for minute in (1000, 1005, 1015, 1020):
+        hear(session, CgmRecord(100.0, minute), at=BEGAN + minute * 60.0)
+    assert session.memory["minute"] == 1005
+    later = BEGAN + 1022 * 60.0
+    again = connected(session.memory, 1022, later)
+    assert fetch(again, *(CgmRecord(100.0, minute) for minute in (1010, 1015, 1020)), at=later) == [
+        record_access.since(1006)
+    ]
+    assert again.memory["minute"] == 1020
+
+
+def test_sensor_that_measures_every_minute_loses_none_unnoticed() -> None:
+    session = connected()
+    fetch(session, CgmRecord(100.0, 1000))
+    for minute in (1001, 1002, 1003, 1005, 1006):
+        hear(session, CgmRecord(100.0, minute), at=BEGAN + minute * 60.0)
+    assert session.memory["minute"] == 1003
+
+
 def test_session_that_begins_anew_is_fetched_from_its_begin() -> None:
     first = connected()
     hear(first, CgmRecord(100.0, 1000))
@@ -175,8 +208,22 @@ def test_session_that_begins_anew_on_the_same_connection_is_noticed() -> None:
     session = connected()
     hear(session, CgmRecord(100.0, 1000))
     hour_later = RECEIVED_AT + 3600.0
-    (reading,) = hear(session, CgmRecord(90.0, 0), at=hour_later)
-    assert reading.start == hour_later
+    assert hear(session, CgmRecord(90.0, 0), at=hour_later) == ()
+    first, second = hear(session, CgmRecord(95.0, 5), at=hour_later + 300.0)
+    assert [first.values, second.values] == [(90.0,), (95.0,)]
+    assert [first.start, second.start] == [hour_later, hour_later + 300.0]
+
+
+def test_old_record_that_is_told_once_more_begins_no_session() -> None:
+    session = connected()
+    hear(session, CgmRecord(100.0, 1000))
+    assert hear(session, CgmRecord(90.0, 500), at=RECEIVED_AT + 60.0) == ()
+    old, new = hear(session, CgmRecord(95.0, 1005), at=RECEIVED_AT + 300.0)
+    assert [old.start, new.start] == [BEGAN + 500 * 60.0, RECEIVED_AT + 300.0]
+    assert hear(session, CgmRecord(90.0, 500), at=RECEIVED_AT + 360.0) == ()
+    (left,) = session.lost()
+    assert left.start == BEGAN + 500 * 60.0
+    assert session.lost() == ()
 
 
 def test_late_record_that_is_told_unasked_lands_in_the_past() -> None:
