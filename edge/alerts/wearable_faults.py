@@ -238,6 +238,7 @@ class WearableFaults:
             is_whole=len(silent) == len(shares),
             is_near=near,
             is_low=low,
+            is_home=near or low or (past.heard_at_night and not _NEVER_OFF.isdisjoint(silent)),
         )
 
     def _blind(
@@ -249,7 +250,7 @@ class WearableFaults:
             for sight in sights
             if sight.person == silence.sight.person and sight.address != silence.sight.address
         ]
-        at_home = silence.is_near or silence.is_low or any(past.unreached_s <= _REACH_S for past in others)
+        at_home = silence.is_home or any(past.unreached_s <= _REACH_S for past in others)
         for channel in silence.channels:
             sent = any(past.ages.get(channel, float("inf")) <= _REACH_S for past in others)
             if channel in critical and at_home and not sent:
@@ -268,7 +269,7 @@ class WearableFaults:
 
 @dataclass(frozen=True, slots=True)
 class _Silence:
-    """Channels of which nothing comes: `share` is how much of the limit has passed."""
+    """Channels of which nothing comes; `share` of the limit has passed, `is_home` says that it has not gone out."""
 
     sight: WearableSight
     share: float
@@ -277,6 +278,7 @@ class _Silence:
     is_whole: bool
     is_near: bool
     is_low: bool
+    is_home: bool
 
 
 def _usual_absence(past: _Past, now: float, least_s: float) -> float:

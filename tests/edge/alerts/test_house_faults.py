@@ -1,0 +1,158 @@
+"""What is wrong with the house itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from edge.alerts.faults import START_S
+from edge.alerts.house_faults import LEAST_FREE_BYTES, BrokerSight, HouseSight
+from edge.readings import FaultKind, Severity
+from tests.edge.alerts.household_story import Story
+
+MINUTE = 60.0
+HOUR = 3600.0
+GOOD = BrokerSight(connected=True, error=None, refuses=False, taken=0, waiting=0)
+
+
+def told(story: Story) -> list[tuple[str, str]]:
+    return [(alert.kind, alert.subject) for alert in story.store.raised()]
+
+
+def settled() -> Story:
+    story = Story()
+    story.house = replace(story.house, broker=GOOD, free_bytes=10**10)
+    story.go(START_S + MINUTE)
+    return story
+
+
+def with_broker(story: Story, **changes: Any) -> None:
+    assert story.house.broker is not None
+    story.house = replace(story.house, broker=replace(story.house.broker, **changes))
+
+
+def test_a_restart_of_bluetooth_is_no_fault_but_a_missing_adapter_is() -> None:
+    story = settled()
+    story.house = replace(story.house, radio="org.bluez is not there")
+    story.go(2 * MINUTE)
+    story.house = replace(story.house, radio=None)
+    story.go(HOUR)
+    assert told(story) == []
+    story.house = replace(story.house, radio="no adapter", radio_is_critical=True)
+    story.go(5 * MINUTE)
+    (alert,) = story.store.raised()
+    assert alert.severity is Severity.CRITICAL
+    assert "(no adapter)" in alert.explanation.sentence
+
+
+def test_an_hour_without_the_broker_is_no_fault_but_a_wrong_password_is() -> None:
+    story = settled()
+    with_broker(story, connected=False, error="broker:8883: it cannot be reached; check host")
+    story.go(HOUR)
+    with_broker(story, connected=True, error=None)
+    story.go(HOUR)
+    assert told(story) == []
+    with_broker(story, connected=False, error="broker:8883: it refuses the connection: not authorized", refuses=True)
+    story.go(12 * MINUTE)
+    assert told(story) == [("broker_refuses", "broker")]
+    with_broker(story, connected=True, error=None, refuses=False)
+    story.go(10 * MINUTE)
+    assert [alert.kind for alert in story.store.cleared()] == ["broker_refuses"]
+
+
+def test_a_broker_that_takes_nothing_is_told_and_one_that_takes_slowly_is_not() -> None:
+    story = settled()
+    with_broker(story, waiting=500)
+    for taken in range(20):
+        with_broker(story, taken=taken)
+        story.go(10 * MINUTE)
+    assert told(story) == []
+    story.go(65 * MINUTE)
+    assert told(story) == [("outbox_stuck", "outbox")]
+
+
+def test_pain_23_a_clock_that_was_set_is_told_once_unless_the_machine_has_just_started() -> None:
+    story = Story()
+    story.go(2 * MINUTE)
+    story.clock_ahead_s += 3 * HOUR
+    story.go(HOUR)
+    assert told(story) == []
+    story.clock_ahead_s -= 2 * HOUR + 30.0
+    story.go(3 * HOUR)
+    (alert,) = story.store.raised()
+    assert alert.kind == FaultKind.CLOCK
+    assert "set back by 2 hours" in alert.explanation.sentence
+    assert story.store.open_keys == []
+
+
+def test_pain_23_a_clock_that_nothing_sets_is_told() -> None:
+    story = settled()
+    story.house = replace(story.house, synchronised=True)
+    story.go(HOUR)
+    story.house = replace(story.house, synchronised=False)
+    story.go(5 * HOUR)
+    assert told(story) == []
+    story.go(65 * MINUTE)
+    assert told(story) == [("clock", "clock")]
+    story.house = replace(story.house, synchronised=True)
+    story.go(HOUR)
+    assert story.store.open_keys == []
+
+
+def test_a_small_correction_of_the_clock_is_none() -> None:
+    story = settled()
+    for step in (30.0, -45.0, 59.0):
+        story.clock_ahead_s += step
+        story.go(10 * MINUTE)
+    assert told(story) == []
+
+
+def test_a_full_disk_is_told_before_nothing_can_be_stored_and_does_not_flap() -> None:
+    story = settled()
+    for free in (1.1, 0.9, 1.1, 0.9, 1.2):
+        story.house = replace(story.house, free_bytes=int(free * LEAST_FREE_BYTES))
+        story.go(30 * MINUTE)
+    assert told(story) == [("disk_full", "disk")]
+    assert len(story.store.open_keys) == 1
+    story.house = replace(story.house, free_bytes=2 * LEAST_FREE_BYTES)
+    story.go(30 * MINUTE)
+    assert story.store.open_keys == []
+
+
+def test_a_damaged_model_is_told_at_once_and_again_only_when_it_was_whole() -> None:
+    story = Story()
+    story.house = HouseSight(
+        0.0, 0.0, models={"fall": "sha256 is wrong", "apnoea": None}, critical_models=frozenset({"fall"})
+    )
+    story.look()
+    (alert,) = story.store.raised()
+    assert (alert.subject, alert.severity) == ("fall", Severity.CRITICAL)
+    story.boot()
+    story.go(HOUR)
+    assert len(story.store.raised()) == 1
+    story.boot()
+    story.house = replace(story.house, models={"fall": None, "apnoea": None})
+    story.look()
+    assert [alert.subject for alert in story.store.cleared()] == ["fall"]
+
+
+@pytest.mark.parametrize("what", ["store", "backup"])
+def test_a_disk_that_refuses_is_told(what: str) -> None:
+    story = settled()
+    story.house = replace(story.house, stores={what: "hearthbeat.db: disk I/O error; see its log"})
+    story.go(5 * MINUTE)
+    assert told(story) == [("store", what)]
+
+
+def test_a_contact_that_cannot_be_told_for_long_is_told_to_others_and_two_at_once_are_one() -> None:
+    story = settled()
+    story.house = replace(story.house, contacts={"mum": "no network", "son": None})
+    story.go(20 * MINUTE)
+    story.house = replace(story.house, contacts={"mum": None, "son": None})
+    story.go(HOUR)
+    assert told(story) == []
+    story.house = replace(story.house, contacts={"mum": "no network", "son": "no network"})
+    story.go(40 * MINUTE)
+    assert told(story) == [("contact_not_told", "mum,son")]
