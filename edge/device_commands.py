@@ -270,6 +270,7 @@ async def _answers(settings: Settings | None, request: Words) -> AsyncGenerator[
 
 
 async def _own_answers(settings: Settings | None, request: Words) -> AsyncGenerator[Words, None]:
+    import logging
     import random
 
     from edge.bluetooth.radio import Radio
@@ -279,6 +280,7 @@ async def _own_answers(settings: Settings | None, request: Words) -> AsyncGenera
     from edge.logs import set_up_logs
 
     set_up_logs(LogSettings(level="error"))
+    logging.getLogger("bleak").setLevel(logging.ERROR)
     clock, chance = SystemClock(), random.Random()  # noqa: S311 -- jitter is no secret
     radio = Radio(adapter=None if settings is None else settings.home.adapter, clock=clock)
     scanner = Scanner(radio, clock, chance)

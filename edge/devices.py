@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import asdict
 from typing import Any, Final, TypeVar
@@ -25,9 +25,11 @@ from edge.wearable import Wearable, wearable_of
 from edge.wearables import PROFILES
 from edge.wearables.procedure import Procedure
 
-# Seconds of the clock, our choice. A wearable that wants to be found advertises every few seconds; connecting takes a
-# few more, and some tries on a busy radio; a strap tells its first value within two, a cuff only when it has measured.
+# Seconds of the clock, our choice. A wearable that wants to be found advertises every few seconds, and tells its name
+# when it is asked; connecting takes a few more, and some tries on a busy radio; a strap tells its first value within
+# two, a cuff only when it has measured.
 SEEK_S: Final = 30.0
+NAME_S: Final = 5.0
 CONNECT_S: Final = 60.0
 FIRST_VALUE_S: Final = 10.0
 # Our choice: so many connections that broke are no mishap any more.
@@ -137,15 +139,16 @@ class Devices:
             yield {"forgotten": True, "why": None}
 
     async def _seek(self, address: str) -> tuple[BLEDevice, Sighting]:
+        """Its next advertisement, one with a name if there is one; HearthbeatError where there is none in time."""
         heard: asyncio.Queue[tuple[BLEDevice, Sighting]] = asyncio.Queue()
         with self._scanner.hear(lambda device, sighting: heard.put_nowait((device, sighting))):
-            ends = asyncio.ensure_future(self._clock.sleep(SEEK_S))
-            try:
-                async for device, sighting in _until(ends, heard):
-                    if sighting.address.upper() == address.upper():
-                        return device, sighting
-            finally:
-                ends.cancel()
+            found = await self._first(heard, SEEK_S, lambda sighting: sighting.address.upper() == address.upper())
+            if found is not None and not found[1].name:
+                address = found[1].address
+                named = await self._first(heard, NAME_S, lambda s: bool(s.name) and s.address == address)
+                found = named or found
+        if found is not None:
+            return found
         fault = self._scanner.fault
         raise HearthbeatError(
             fault or f"it has not advertised for {SEEK_S:.0f} s",
@@ -153,6 +156,18 @@ class Devices:
             mend=(self._scanner.status.mend if fault else None)
             or "put it on or wake it up, near the adapter, and disconnect it from other phones",
         )
+
+    async def _first(
+        self, heard: asyncio.Queue[tuple[BLEDevice, Sighting]], seconds: float, is_wanted: Callable[[Sighting], bool]
+    ) -> tuple[BLEDevice, Sighting] | None:
+        ends = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            async for device, sighting in _until(ends, heard):
+                if is_wanted(sighting):
+                    return device, sighting
+        finally:
+            ends.cancel()
+        return None
 
 
 class _Meeting:

@@ -19,7 +19,6 @@ from edge.bluetooth.radio import ANSWER_TIMEOUT_S, Radio
 from edge.bluetooth.trouble import RADIO_ERRORS, RadioState, RadioStatus, radio_state, reason
 from edge.bluetooth.waits import first_of, sleep_until_due
 from edge.clock import Clock
-from edge.errors import HearthbeatError
 
 # Our choice: a wearable that waits for us advertises at least every few seconds, so that ten without any advertisement
 # from anybody mean an empty room or a scan that died without a word, as after a restart of bluetoothd. The patience
@@ -259,18 +258,6 @@ class Scanner:
         (_log.warning if began else _log.debug)("scan_failed", why=why, mend=self.status.mend)
 
 
-async def discover(radio: Radio, seconds: float) -> tuple[Sighting, ...]:
-    """All who advertise within `seconds`, the strongest signal first. Raises HearthbeatError where the radio fails."""
-    try:
-        async with asyncio.timeout(seconds + ANSWER_TIMEOUT_S), radio.scanner(_ignore) as scanner:
-            await asyncio.sleep(seconds)
-            found = list(scanner.discovered_devices_and_advertisement_data.values())
-    except RADIO_ERRORS as error:
-        mend = RadioStatus(radio_state(error), 0.0).mend or ""
-        raise HearthbeatError(reason(error), where="Bluetooth", mend=mend) from error
-    return tuple(sorted((_sighting(device, data) for device, data in found), key=lambda sighting: -sighting.rssi))
-
-
 def _sighting(device: BLEDevice, data: AdvertisementData) -> Sighting:
     return Sighting(device.address, device.name, tuple(data.service_uuids), data.rssi, _rotates(device))
 
@@ -282,10 +269,6 @@ def _rotates(device: BLEDevice) -> bool:
     """
     properties = device.details.get("props", {}) if isinstance(device.details, dict) else {}
     return properties.get("AddressType") == "random" and int(device.address[:2], 16) < 0xC0
-
-
-def _ignore(_device: BLEDevice, _data: AdvertisementData) -> None:
-    """Bleak keeps what it found; nothing is to be done meanwhile."""
 
 
 async def _stop(scanner: BleakScanner) -> None:

@@ -14,10 +14,9 @@ from structlog.testing import capture_logs
 from edge.bluetooth.backoff import FIRST_S
 from edge.bluetooth.link import Characteristics, Link, LinkState
 from edge.bluetooth.radio import Radio
-from edge.bluetooth.scanner import Scanner, discover
+from edge.bluetooth.scanner import Scanner
 from edge.bluetooth.trouble import RadioState, RadioStatus
 from edge.clock import AcceleratedClock
-from edge.errors import HearthbeatError
 from edge.virtual.strap import VirtualStrap
 from edge.virtual.wearable import Vices
 from edge.wearables import PROFILES, battery
@@ -463,15 +462,3 @@ async def test_link_that_is_ended_leaves_the_strap_free(home: VirtualHome, clock
         await diary.heart_rates(1)
         assert home.bluez.connected == [home.straps[0].address]
     assert home.bluez.connected == []
-
-
-async def test_discovery_names_who_advertises(home: VirtualHome) -> None:
-    found = await discover(Radio(), 0.5)
-    assert {sighting.name for sighting in found} == {"Strap 1", "Strap 2", "Strap 3", "Strap 4"}
-
-
-async def test_discovery_without_an_adapter_says_how_to_mend_it(home: VirtualHome) -> None:
-    await home.bluez.unplug()
-    with pytest.raises(HearthbeatError, match="plugged in") as raised:
-        await discover(Radio(), 0.5)
-    assert "\n" not in str(raised.value)

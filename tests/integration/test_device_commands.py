@@ -1,0 +1,93 @@
+"""`hearthbeat devices` as a process of its own, through bleak's BlueZ backend, where no daemon runs."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from edge.clock import SystemClock
+from edge.settings import load_settings
+from edge.virtual.strap import VirtualStrap
+from tests.conftest import CHECKOUT
+from tests.edge.test_settings_file import SHIPPED
+from tests.fakes.home import VirtualHome, virtual_home
+
+
+@asynccontextmanager
+async def worn(*, pairing: bool = False) -> AsyncIterator[tuple[VirtualHome, VirtualStrap]]:
+    """A home with a strap that beats at the pace of life."""
+    async with virtual_home(SystemClock(), straps=0) as home:
+        clock = SystemClock()
+        strap = VirtualStrap(home.radio, clock, name="Strap 1", address="C0:DE:00:00:00:01", pairing=pairing)
+        await strap.start()
+        playing = asyncio.create_task(strap.play(itertools.repeat(800.0)))
+        try:
+            yield home, strap
+        finally:
+            playing.cancel()
+
+
+async def hearthbeat(home: VirtualHome, *arguments: str) -> tuple[int, str, str]:
+    """Exit code and what was printed, to standard output and to standard error."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "import sys; from edge.cli import main; sys.exit(main())",
+        *arguments,
+        cwd=CHECKOUT,
+        env={**os.environ, **home.environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, complaints = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), complaints.decode()
+
+
+async def test_a_scan_names_who_advertises_and_disturbs_nobody(tmp_path: Path) -> None:
+    config = tmp_path / "hearthbeat.toml"
+    config.write_text(SHIPPED)
+    async with worn() as (home, strap):
+        code, out, _ = await hearthbeat(home, "devices", "scan", "--seconds", "1", "--json", "--config", str(config))
+        assert code == 0
+        (found,) = json.loads(out)
+        assert (found["address"], found["name"], found["profiles"]) == (strap.address, "Strap 1", ["heart_rate"])
+        assert strap.connections == 0
+
+
+async def test_a_scan_without_an_adapter_says_in_one_line_how_to_mend_it(tmp_path: Path) -> None:
+    config = tmp_path / "hearthbeat.toml"
+    config.write_text(SHIPPED)
+    async with virtual_home(SystemClock(), straps=0) as home:
+        await home.bluez.unplug()
+        code, out, complaints = await hearthbeat(home, "devices", "scan", "--seconds", "1", "--config", str(config))
+        assert (code, out) == (1, "")
+        (line,) = complaints.splitlines()
+        assert "plugged in" in line
+
+
+async def test_a_strap_that_asks_for_a_bond_is_added_and_forgotten_by_one_command_each(tmp_path: Path) -> None:
+    config = tmp_path / "hearthbeat.toml"
+    config.write_text(SHIPPED)
+    async with worn(pairing=True) as (home, strap):
+        code, out, complaints = await hearthbeat(
+            home, "devices", "add", strap.address, "--person", "parent", "--config", str(config)
+        )
+        assert (code, complaints) == (0, "")
+        assert "heart rate 75 bpm" in out
+        assert "the daemon does not run" in out
+        assert home.bluez.calls.count("Pair") == 1
+        assert home.bluez.connected == []
+        added = load_settings(config).people[0].wearables[-1]
+        assert (added.address, added.name) == (strap.address, "Strap 1")
+        code, out, _ = await hearthbeat(home, "devices", "forget", strap.address, "--config", str(config))
+        assert code == 0
+        assert "its bond is removed" in out
+        assert home.bluez.calls.count("RemoveDevice") == 1
+    assert config.read_text().rstrip() == SHIPPED.rstrip()
