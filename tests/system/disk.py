@@ -28,9 +28,14 @@ _SMALL_RAM_DISK: Final = (
     'echo MODULES=list >"$1/etc/initramfs-tools/conf.d/small"; '
     'printf "%s\\n" virtio_pci virtio_blk ext4 >"$1/etc/initramfs-tools/modules"'
 )
+# They have nothing to do in a machine without a network or a screen, and take their time over it.
+_IDLE: Final = (
+    *("systemd-networkd.service", "systemd-networkd.socket", "systemd-logind.service", "getty@tty1.service"),
+    *("e2scrub_reap.service", "systemd-update-utmp-runlevel.service", "apt-daily.timer", "apt-daily-upgrade.timer"),
+)
 _SIZE: Final = "2G"  # sparse; somewhat above what the root takes
 _SETTINGS: Final = "etc/hearthbeat/hearthbeat.toml"
-_OVERRIDE: Final = "etc/systemd/system/hearthbeat.service.d/credential.conf"
+_OVERRIDE: Final = "etc/systemd/system/hearthbeat.service.d/override.conf"
 # Nobody listens there: what the machine would tell a phone stays in it.
 _SECRET: Final = "json://127.0.0.1:9/"
 
@@ -107,11 +112,12 @@ def _settle_in(root: Path) -> None:
     shutil.copy(GUEST / "virtual-adapter", root / "usr/local/sbin/virtual-adapter")
     shutil.copy(GUEST / "virtual-adapter.service", root / "etc/systemd/system/virtual-adapter.service")
     run("chroot", str(root), "systemctl", "enable", "virtual-adapter.service")
+    run("chroot", str(root), "systemctl", "mask", *_IDLE)
     settings = root / _SETTINGS
     settings.write_text((GUEST / "hearthbeat.toml").read_text(encoding="utf-8"), encoding="utf-8")
     _write(root / "etc/secrets/parent-phone.url", _SECRET)
     (root / "etc/secrets/parent-phone.url").chmod(0o600)
-    _write(root / _OVERRIDE, (GUEST / "credential.conf").read_text(encoding="utf-8"))
+    _write(root / _OVERRIDE, (GUEST / "override.conf").read_text(encoding="utf-8"))
 
 
 def _write(path: Path, text: str) -> None:
