@@ -12,11 +12,14 @@ What is drawn, for each day (local time is UTC here):
 - Dora, 70, has a ring for the nights (10 pm to 7 am), and a cuff that she uses in the morning on five days of seven.
 - The network is away for 2 to 10 minutes every night and for 1 to 5 hours once a month; bluetoothd restarts once a week
   (a minute); Hearthbeat is restarted once a week.
+
+`python -m tests.edge.alerts.ordinary_life` prints the figures of ten such households over a month.
 """
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -29,6 +32,7 @@ HOUR = 3600.0
 MINUTE = 60.0
 MIDNIGHT = NOON - 12 * HOUR
 PEOPLE = 4
+HOUSEHOLDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,3 +166,22 @@ class OrdinaryLife:
             yield self.chance.uniform(9.0, 17.0), self.chance.uniform(0.5, 3.0)
         if day % 7 == 5:
             yield 9.5, self.chance.uniform(4.0, 9.0)
+
+
+def main() -> None:
+    """Print the alerts of ten households' months, and how many there are per person and week."""
+    kinds: Counter[tuple[str, str]] = Counter()
+    ends = 0
+    for seed in range(HOUSEHOLDS):
+        life = OrdinaryLife(seed, 30)
+        life.live()
+        kinds.update((alert.kind, alert.severity.value) for alert in life.story.store.raised())
+        ends += len(life.story.store.cleared())
+    weeks = HOUSEHOLDS * PEOPLE * 30 / 7
+    for (kind, severity), number in kinds.most_common():
+        print(f"{kind:20} {severity:8} {number / weeks:.3f} a person-week")  # noqa: T201 -- that is what it is for
+    print(f"{'all':29} {kinds.total() / weeks:.3f}, and {ends / weeks:.3f} all-clears")  # noqa: T201 -- as above
+
+
+if __name__ == "__main__":
+    main()
