@@ -17,7 +17,7 @@ from edge.wearables import record_access
 from edge.wearables.fields import DateTime, Fields, sample, scaled, sfloat_bytes
 from edge.wearables.ieee11073 import Number
 from edge.wearables.procedure import Procedure
-from edge.wearables.profile import Profile, Session, StatelessSession, assigned_uuid
+from edge.wearables.profile import NO_MEMORY, Profile, Session, StatelessSession, assigned_uuid
 from edge.wearables.record_access import Answer
 from edge.wearables.wall_clock import WallClock
 
@@ -268,7 +268,7 @@ class GlucoseMeterSession(StatelessSession):
     def __init__(self, profile: Profile, source: Source, memory: Mapping[str, float], clock: WallClock) -> None:
         super().__init__(profile, source)
         self._clock = clock
-        self._memory = memory
+        self._memory = memory if 0 <= memory.get("last", -1.0) < _NUMBERS else NO_MEMORY
         self._is_same = False
 
     def opening(self, _now: float, present: Collection[str], /) -> Procedure | None:

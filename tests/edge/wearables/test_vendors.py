@@ -16,7 +16,7 @@ from edge.wearables.polar_control import Answer, OpCode, Setting
 from edge.wearables.polar_pmd import MeasurementType
 from edge.wearables.procedure import Write
 from tests.edge.wearables.conversation import converse
-from tests.edge.wearables.strategies import RECEIVED_AT, SOURCE
+from tests.edge.wearables.strategies import RECEIVED_AT, SOURCE, UINT8
 
 
 def pieces(payload: bytes, size: int) -> list[bytes]:
@@ -61,6 +61,35 @@ def test_polar_answer_tells_success_and_the_factor() -> None:
     for wrong in ("", "0f020200", "f00202", "f0020200000601", "f002020000000100", "f00202000005010000c07f"):
         with pytest.raises(DecodeError, match="Polar"):
             polar_control.decode_response(bytes.fromhex(wrong))
+
+
+SETTINGS = st.dictionaries(
+    st.sampled_from([kind for kind in Setting if kind is not Setting.FACTOR]),
+    st.lists(UINT8, max_size=4).map(tuple),
+    max_size=4,
+)
+
+
+@given(st.sampled_from(OpCode), UINT8, st.just(Answer.SUCCESS), st.booleans(), SETTINGS)
+def test_polar_answer_that_is_encoded_is_decoded(
+    op_code: OpCode, kind: int, answer: Answer, more: bool, settings: dict[Setting, tuple[int, ...]]
+) -> None:
+    sent = polar_control.Response(op_code, kind, answer, more, settings)
+    assert polar_control.decode_response(polar_control.encode_response(sent)) == sent
+
+
+@given(st.sampled_from(OpCode), UINT8, st.dictionaries(st.sampled_from(Setting), UINT8, max_size=4))
+def test_polar_request_that_is_encoded_is_decoded(op_code: OpCode, kind: int, chosen: dict[Setting, int]) -> None:
+    found = polar_control.decode_request(polar_control.start(kind, chosen))
+    assert found == (OpCode.START, kind, {setting: (number,) for setting, number in chosen.items()})
+    request = {OpCode.SETTINGS: polar_control.ask_for_settings, OpCode.STOP: polar_control.stop}.get(op_code)
+    if request is not None:
+        assert polar_control.decode_request(request(kind)) == (op_code, kind, {})
+
+
+@given(st.frozensets(st.integers(0, 7)))
+def test_polar_features_that_are_encoded_are_decoded(kinds: frozenset[int]) -> None:
+    assert polar_control.decode_features(polar_control.encode_features(kinds)) == kinds
 
 
 @given(
