@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,13 +13,18 @@ from edge.readings import Source, Window
 from edge.signals import fall
 from edge.signals.acceleration import BAD, RATE_HZ, readings_of
 from edge.signals.impacts import BLOW_MG
+from training.corpora import umafall
 from training.corpora.motion import MotionTrial
 from training.motion_faults import MotionFaults, wear
 
 # Where nothing happens, a window every 20 s.
 STEP: Final = 20 * RATE_HZ
-# Copies of each trial, each as another wearable would have measured it, but for the first. More of them hardly help.
+# A person who moves less than this after a blow lies still. Our choice: people who walk move by more.
+STILL_MG: Final = 200.0
+# Copies of each trial, each as another wearable would have measured it, but for the first; of a corpus with few people
+# and many ways to wear the sensor, more. Our choice.
 COPIES: Final = 6
+COPIES_OF: Final[Mapping[str, int]] = {umafall.NAME: 12}
 FAULTS: Final = MotionFaults()
 
 
@@ -36,7 +41,7 @@ def worn_windows(
     """Inputs (n, length, channels) and labels (n,) of a trial and its copies; the same at every call."""
     inputs, labels = [np.zeros((0, length, fall.CHANNELS), np.float16)], [np.zeros(0, np.int8)]
     times, mg = sound_samples(trial)
-    for copy in range(COPIES):
+    for copy in range(COPIES_OF.get(trial.corpus, COPIES)):
         if copy:
             random = np.random.default_rng([copy, *f"{trial.corpus}/{trial.person}/{trial.name}".encode()])
             # A knock is no fall, so falls are not knocked.
@@ -67,21 +72,26 @@ def sound_samples(trial: MotionTrial) -> tuple[NDArray[np.float64], NDArray[np.f
 
 def windows_of(times: NDArray[np.float64], mg: NDArray[np.float64], length: int) -> list[Window]:
     """The daemon's Windows of `length` steps of sound samples at `times` (s), `mg` (samples, 3)."""
-    return fall.windows("trial", length=length, step=STEP).push_samples(times, mg)
+    builder = fall.windows("trial", length=length, step=STEP)
+    return builder.push_samples(times, mg) + builder.finish()
 
 
 def labels_of(windows: Sequence[Window], trial: MotionTrial) -> NDArray[np.int8]:
-    """0 for every window of a daily trial; in a trial with a fall 1 for the hardest blow's, -1 for the others.
+    """0 for every window of a daily trial; in a trial with a fall 1 for the fall's, -1 for the others.
 
-    The publishers say that somebody falls in a trial, not when; the hardest blow is it, as a rule, and what lies before
+    The publishers say that somebody falls in a trial, not when. It is the hardest of the blows after which the person
+    lies still, or of all where nobody does: a step of a run may be harder than the fall that ends it. What lies before
     and after it is neither everyday life nor a fall.
     """
     if not trial.is_fall:
         return np.zeros(len(windows), dtype=np.int8)
     labels = np.full(len(windows), -1, dtype=np.int8)
-    blows = [_blow_mg(window) for window in windows]
-    if blows and max(blows) >= BLOW_MG:
-        labels[int(np.argmax(blows))] = 1
+    blows = np.array([_blow_mg(window) for window in windows])
+    hard = np.flatnonzero(blows >= BLOW_MG)
+    still = [place for place in hard if fall.plain_numbers(windows[place])["movement_mg"] < STILL_MG]
+    of_fall = np.array(still or hard, dtype=np.intp)
+    if len(of_fall):
+        labels[of_fall[np.argmax(blows[of_fall])]] = 1
     return labels
 
 

@@ -34,6 +34,11 @@ class MotionFaults:
     jitter: float = 0.1
     gapped_trials: float = 0.15
     longest_gap_s: float = 0.8
+    lossy_trials: float = 0.2
+    most_lost: float = 0.35
+    short_trials: float = 0.2
+    shortest_after_s: float = 1.4
+    longest_after_s: float = 3.5
     knocked_trials: float = 0.3
 
 
@@ -48,6 +53,12 @@ def wear(
     mg = mg @ _rotation(random).T * (1.0 + random.uniform(-faults.largest_gain, faults.largest_gain))
     if knocks and random.random() < faults.knocked_trials:
         mg = mg + _knocks(times, random)
+    if random.random() < faults.short_trials:
+        # The recording ends soon after its hardest blow, or the sensor is broken by it.
+        end = times[np.argmax(np.square(mg).sum(axis=1))] + random.uniform(
+            faults.shortest_after_s, faults.longest_after_s
+        )
+        times, mg = times[times <= end], mg[times <= end]
     interval_s = 1.0 / float(random.choice(RATES_HZ))
     sampled = _sample(times, mg, interval_s, faults, random)
     sampled += random.uniform(-faults.largest_offset_mg, faults.largest_offset_mg, 3)
@@ -55,7 +66,11 @@ def wear(
     limit = float(random.choice(RANGES_MG, p=RANGE_CHANCES))
     resolution = limit / 2.0 ** (int(random.choice(BITS)) - 1)
     sampled = np.clip(np.rint(sampled / resolution) * resolution, -limit, limit)
-    return _with_gap(times[0] + np.arange(len(sampled)) * interval_s, sampled, faults, random)
+    taken = times[0] + np.arange(len(sampled)) * interval_s
+    if random.random() < faults.lossy_trials:
+        kept = random.random(len(taken)) >= random.uniform(0.0, faults.most_lost)
+        taken, sampled = taken[kept], sampled[kept]
+    return _with_gap(taken, sampled, faults, random)
 
 
 def _rotation(random: np.random.Generator) -> NDArray[np.float64]:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from edge.readings import Risk, Source
 from edge.signals import fall
-from edge.signals.acceleration import readings_of
+from edge.signals.acceleration import RATE_HZ, readings_of
 from training.corpora.motion import MotionTrial
-from training.fall_windows import STEP, Worn, worn_windows
+from training.fall_windows import STEP, Worn, labels_of, sound_samples, windows_of, worn_windows
 from training.motion_faults import MotionFaults, wear
 from training.recipe import Judged, LabelledWindows, Recording
 from training.recipes.fall import LENGTH, MINIMUM_COVERAGE, RECIPE
@@ -88,12 +88,31 @@ def test_another_wearable_keeps_the_time_and_its_own_range() -> None:
     of = trial({4.0: 1500.0, 9.0: 12_000.0}, is_fall=False)
     limits = set()
     for seed in range(60):
-        times, mg = wear(of.times, of.mg, knocks=False, faults=MotionFaults(), random=np.random.default_rng(seed))
+        whole = MotionFaults(lossy_trials=0.0, short_trials=0.0)
+        times, mg = wear(of.times, of.mg, knocks=False, faults=whole, random=np.random.default_rng(seed))
         assert 0.009 < np.median(np.diff(times)) < 0.051
         assert times[-1] == pytest.approx(20.0, abs=20.0 * 0.08 + 1.0)
         limits.add(round(np.abs(mg).max()))
     assert {2000, 4000} <= limits
     assert max(limits) > 8_000
+
+
+def test_some_recordings_end_soon_after_the_blow_and_some_lose_samples() -> None:
+    of = trial({4.0: 1500.0, 9.0: 12_000.0}, is_fall=True)
+    short, lossy = MotionFaults(lossy_trials=0.0, short_trials=1.0), MotionFaults(lossy_trials=1.0, short_trials=0.0)
+    for seed in range(20):
+        ended, _ = wear(of.times, of.mg, knocks=False, faults=short, random=np.random.default_rng(seed))
+        assert 9.0 * 0.92 + short.shortest_after_s - 0.1 < ended[-1] < 9.0 * 1.08 + short.longest_after_s + 0.1
+        taken, _ = wear(of.times, of.mg, knocks=False, faults=lossy, random=np.random.default_rng(seed))
+        assert (taken[-1] - taken[0]) / np.median(np.diff(taken)) * (1.0 - lossy.most_lost) < len(taken) + 20
+
+
+def test_of_a_run_that_ends_in_a_fall_the_fall_is_learnt_and_no_step() -> None:
+    running = {float(at): 3000.0 for at in np.arange(1.0, 7.9, 0.7)}
+    of = trial(running | {9.5: 2000.0}, is_fall=True)
+    windows = windows_of(*sound_samples(of), LENGTH)
+    fallen = [window for window, one in zip(windows, labels_of(windows, of), strict=True) if one == 1]
+    assert [window.start + LENGTH / RATE_HZ / 2 for window in fallen] == pytest.approx([9.5], abs=0.15)
 
 
 def test_the_threshold_keeps_enough_daily_trials_quiet() -> None:

@@ -18,7 +18,7 @@ from edge.signals.acceleration import RATE_HZ
 from training.architecture import Architecture
 from training.corpora import sisfall, umafall
 from training.corpora.motion import MotionTrial
-from training.fall_windows import STEP, Worn, labels_of, sound_samples, windows_of, worn_windows
+from training.fall_windows import STEP, STILL_MG, Worn, labels_of, sound_samples, windows_of, worn_windows
 from training.recipe import CardText, FitSettings, Judged, LabelledWindows, Recording, Transfer
 from training.votes import episodes
 
@@ -58,8 +58,6 @@ CHANNEL_NAMES: Final = (
     "across_before",
 )
 NUMBERS: Final = ("blow_g", "turn_degrees", "movement_mg")
-# A person who moves less than this after a blow lies still. Our choice: people who walk move by more.
-STILL_MG: Final = 200.0
 
 # Our choice. A fall is one blow, so one window raises the alert. It is cleared only when five windows in a row could be
 # judged and deny it: somebody who walks again has five blows or 100 s of movement behind them, while one who lies
