@@ -62,6 +62,7 @@ class SharedDevice:
         self._ask = ask
         self._measured: list[Measurement] = []
         self._arrived = asyncio.Event()
+        self._asking = asyncio.Lock()
         self._streams = False
 
     @property
@@ -106,11 +107,12 @@ class SharedDevice:
 
     async def settled(self) -> None:
         """Ask about all that has come, and return once it is stored."""
-        self._arrived.clear()
-        measured, self._measured = self._measured, []
-        claims, memories = claims_of(self.address, measured), self.wearable.changed_memories()
-        if claims or memories:
-            await self._ask(self, claims, memories)
+        async with self._asking:
+            self._arrived.clear()
+            measured, self._measured = self._measured, []
+            claims, memories = claims_of(self.address, measured), self.wearable.changed_memories()
+            if claims or memories:
+                await self._ask(self, claims, memories)
 
 
 class Questions:
