@@ -212,6 +212,14 @@ def test_wearable_whose_clock_was_set_begins_anew() -> None:
     assert reading.quality & Quality.GAP_BEFORE
 
 
+def test_our_own_clock_that_was_set_is_a_gap_though_the_wearables_goes_on() -> None:
+    session = opened(Band(ACC))
+    hear(session, still(1.0), RECEIVED_AT + 1.0)
+    (after,) = hear(session, still(1.2), RECEIVED_AT + 3601.2)
+    assert after.quality & Quality.GAP_BEFORE
+    assert after.start == pytest.approx(RECEIVED_AT + 3601.02)
+
+
 def test_new_connection_asks_and_joins_anew() -> None:
     session = opened(Band(ACC))
     assert hear(session, still(1.0), RECEIVED_AT)

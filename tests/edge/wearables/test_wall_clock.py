@@ -49,6 +49,10 @@ def test_clock_that_was_read_is_corrected(ahead: float, ago: float) -> None:
     assert age(ago - ahead, ahead_s=ahead) == (ago, Quality.GOOD)
 
 
+def test_clock_that_was_read_and_is_a_little_ahead_stamps_nothing_of_the_future() -> None:
+    assert age(-30.0, ahead_s=0.0) == (0.0, Quality.GOOD)
+
+
 def test_clock_that_was_read_and_contradicts_is_unsure() -> None:
     assert age(-DAY, ahead_s=0.0) == (0.0, Quality.TIME_UNSURE)
     assert age(KNOWN_PAST_S + DAY, ahead_s=0.0) == (0.0, Quality.TIME_UNSURE)
