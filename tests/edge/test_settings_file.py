@@ -33,8 +33,8 @@ def test_a_new_wearable_stands_with_its_person_and_every_other_line_stays(tmp_pa
     file.add_wearable("parent", WATCH, "watch")
     file.save()
     block = f'[[people.wearables]]\naddress = "{WATCH}"\nname = "watch"\n\n'
-    before, after = SHIPPED.split("# One block per phone or mailbox")
-    assert path.read_text() == f"{before}{block}# One block per phone or mailbox{after}"
+    before, after = SHIPPED.split("# Of several wearables")
+    assert path.read_text() == f"{before}{block}# Of several wearables{after}"
     assert [w.address for w in load_settings(path).people[0].wearables] == [STRAP, WATCH]
 
 
@@ -75,8 +75,8 @@ def test_inline_tables_stay_inline(tmp_path: Path) -> None:
 
 def test_a_wearable_that_goes_is_named_in_no_order_any_more(tmp_path: Path) -> None:
     orders = f'[people.sources]\nspo2 = ["{WATCH.lower()}"]\nheart_rate = ["{STRAP}", "{WATCH}"]\n'
-    wearables = f'[[people.wearables]]\naddress = "{WATCH}"\n{orders}\n# One block per phone'
-    path = write(tmp_path, SHIPPED.replace("# One block per phone", wearables))
+    wearables = f'[[people.wearables]]\naddress = "{WATCH}"\n{orders}\n# Of several wearables'
+    path = write(tmp_path, SHIPPED.replace("# Of several wearables", wearables))
     file = SettingsFile(path)
     file.remove_device(WATCH)
     assert file.save().people[0].model_dump()["sources"] == {"heart_rate": [STRAP]}
