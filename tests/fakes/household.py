@@ -27,11 +27,15 @@ PACE, HURRY = 20.0, 5_000.0
 
 @dataclass
 class VirtualHousehold:
-    """Put wearables into `radio`, let the daemon `live` with them, and read afterwards what it has stored."""
+    """Put wearables into `radio`, let the daemon `live` with them, and read afterwards what it has stored.
+
+    Risks are watched only `with_models`, since these take their time.
+    """
 
     folder: Path
     radio: VirtualRadio
     clock: VirtualClock
+    with_models: bool = False
 
     @asynccontextmanager
     async def living(self, *worn: VirtualWearable, **people: Iterable[VirtualWearable]) -> AsyncIterator[Daemon]:
@@ -72,10 +76,12 @@ class VirtualHousehold:
         return list(zip(found.times.tolist(), found.values.tolist(), strict=True))
 
     def _settings(self, people: dict[str, Iterable[VirtualWearable]]) -> Settings:
-        (self.folder / "models").mkdir(exist_ok=True)
+        models = None if self.with_models else self.folder / "models"
+        if models is not None:
+            models.mkdir(exist_ok=True)
         return Settings.model_validate(
             {
-                "home": {"state_directory": self.folder / "state", "models_directory": self.folder / "models"},
+                "home": {"state_directory": self.folder / "state", "models_directory": models},
                 "people": [
                     {
                         "id": person,
