@@ -56,13 +56,13 @@ def test_bench_wearables(benchmark: BenchmarkFixture, tmp_path: Path, capsys: py
     took = time.perf_counter() - began
     third = len(memory) // 3
     growth = float(np.mean(memory[-third:]) / np.mean(memory[:third]) - 1.0)
-    gaps, marked, in_vain = (
-        sum(getattr(count, name) for count in counts.values()) for name in ("gaps", "marked", "in_vain")
-    )
+    every = Count()
+    for count in counts.values():
+        every.add(count)
     with capsys.disabled():
         print(  # noqa: T201  the figures are what the benchmark is for
             f"\n20 wearables, {HOUR_S / 3600:.0f} h in {took:.0f} s, {crowd.breaks} links broken"
-            f"\nmemory: {memory[0]:.0f} MB at first, {memory[-1]:.0f} MB at last; growth from the first third to the last "
+            f"\nmemory: {memory[0]:.0f} MB at first, {memory[-1]:.0f} MB at last; from the first third to the last "
             f"{growth:+.1%}, ratio {growth / GROWTH_BAR:.2f} of the bar"
             f"\nsamples: {every.sent} sent, {every.stored} stored, {every.wrong} wrong"
             f"\ngaps: {every.gaps}, {every.marked} of them marked; {every.in_vain} marked in vain"
