@@ -43,8 +43,8 @@ TEXT: Final = """\
 {what_it_sees}
 
 The network: an input of {length} steps in {channels}, {convolutions}, an LSTM of {units} units, the {pooling}
-of its outputs, {outputs}; {size:,} bytes of full-int8 TFLite. Its logit becomes a score by 1 / (1 + exp(-({slope} z +
-{offset}))), fitted on people whom the network had not met.
+of its outputs, {outputs}{numbers}; {size:,} bytes of full-int8 TFLite. Its logit becomes a score by
+1 / (1 + exp(-({slope} z + {offset}))), fitted on people whom the network had not met.
 
 ## Limits
 
@@ -152,6 +152,7 @@ def _text(recipe: Recipe, evaluation: Evaluation, search: Search | None) -> str:
         channels="one channel" if size.channels == 1 else f"{size.channels} channels",
         convolutions=_convolutions(evaluation),
         units=size.units,
+        numbers=_second_judge(evaluation),
         pooling={"mean": "mean", "max": "greatest", "last": "last"}[size.pooling],
         outputs="one logit" if size.outputs == 1 else f"one logit and {size.outputs - 1} forecasts",
         size=final.int8_bytes,
@@ -220,6 +221,17 @@ def _convolutions(evaluation: Evaluation) -> str:
         for filters, kernel, stride in zip(size.filters, size.kernels, size.strides, strict=True)
     ]
     return f"convolutions ({'; '.join(layers)})"
+
+
+def _second_judge(evaluation: Evaluation) -> str:
+    size = evaluation.architecture
+    if not size.numbers:
+        return ""
+    layers = " and ".join(str(units) for units in size.number_units)
+    return (
+        f"; the last {size.numbers} channels, figures of the whole window, are judged by dense layers of {layers} "
+        "instead, and the mean of both judges counts"
+    )
 
 
 def _windows(name: str, measured: Measured) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.readings import Channel, Explanation, Risk, Window
+from edge.signals import irregularity
 from edge.signals.windows import RrWindows
 
 CHANNEL: Final = Channel.RR_INTERVAL
@@ -29,7 +30,10 @@ LARGEST_DISTANCE: Final = 0.4
 LARGEST_STEP: Final = 0.125
 # The rate, as the logarithm of the median interval's share of this: 75 beats a minute.
 MIDDLE_MS: Final = 800.0
-CHANNELS: Final = 1 + len(LAGS) + 4
+# The intervals as they follow each other; then the figures of the whole window, and the rate once more beside them.
+SEQUENCE_CHANNELS: Final = 1 + len(LAGS) + 4
+NUMBERS: Final = irregularity.FIGURES + 1
+CHANNELS: Final = SEQUENCE_CHANNELS + NUMBERS
 # Windows whose pairs are compared at once: what stays within some tens of megabytes.
 CHUNK: Final = 1024
 
@@ -52,7 +56,8 @@ def model_input(window: Window) -> NDArray[np.float32]:
     """The model's input for a Window with at least one good interval: shape (1, beats, CHANNELS), within -1 to 1."""
     good_ms = window.values[~window.marks]
     middle = len(good_ms) // 2
-    return _relative(window.values, window.marks, np.partition(good_ms, middle)[middle])[np.newaxis]
+    median_ms = np.partition(good_ms, middle)[middle]
+    return _relative(window.values[np.newaxis], window.marks[np.newaxis], np.full((1, 1), median_ms))
 
 
 def model_inputs(rr_ms: NDArray[np.float64], marks: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -68,14 +73,15 @@ def model_inputs(rr_ms: NDArray[np.float64], marks: NDArray[np.bool_]) -> NDArra
 
 
 def _relative(
-    rr_ms: NDArray[np.float64], marks: NDArray[np.bool_], median_ms: NDArray[np.float64] | np.float64
+    rr_ms: NDArray[np.float64], marks: NDArray[np.bool_], median_ms: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """RR intervals as the model sees them: shape (..., beats) in ms becomes (..., beats, CHANNELS), within -1 to 1.
+    """RR intervals as the model sees them: shape (rows, beats) in ms becomes (rows, beats, CHANNELS), within -1 to 1.
 
-    All but the last channel are shares of the median of the good intervals, scaled so that few reach 1: each interval's
-    distance from the median; its distances from the intervals LAGS beats before; how far the third nearest pair like it
-    and the one before is; the intervals by size; the steps between these. The last is the rate. A marked interval
-    stands at the median, so it says nothing.
+    The first are shares of the median of the good intervals, of shape (rows, 1), scaled so that few reach 1: each
+    interval's distance from the median; its distances from the intervals LAGS beats before; how far the third nearest
+    pair like it and the one before is; the intervals by size; the steps between these. Then comes the rate. NUMBERS
+    more hold the figures of the whole window, and the rate again, at every step. A marked interval stands at the
+    median, so it says nothing.
     """
     share = np.where(marks, 0.0, rr_ms / median_ms - 1.0).astype(np.float32)
     seen = np.zeros((*rr_ms.shape, CHANNELS), dtype=np.float32)
@@ -85,12 +91,17 @@ def _relative(
     apart = np.abs(share[..., :, np.newaxis] - share[..., np.newaxis, :])
     pairs = np.maximum(apart[..., :-1, :-1], apart[..., 1:, 1:])
     # Each pair is at no distance from itself, so the third nearest other one has the index 3.
-    seen[..., 1:, 4] = np.partition(pairs, NEAREST, axis=-1)[..., NEAREST] / LARGEST_DISTANCE
+    nearest = np.partition(pairs, NEAREST, axis=-1)[..., NEAREST]
+    seen[..., 1:, 4] = nearest / LARGEST_DISTANCE
     by_size = np.sort(share, axis=-1)
     seen[..., 5] = by_size / LARGEST_CHANGE
     seen[..., 1:, 6] = np.diff(by_size, axis=-1) / LARGEST_STEP
-    seen[..., 7] = np.log(median_ms / MIDDLE_MS)
+    rate = np.log(median_ms / MIDDLE_MS)
+    seen[..., 7] = rate
     seen[..., 4][marks] = 0.0
+    cut, cut_by_size = share.clip(-LARGEST_CHANGE, LARGEST_CHANGE), by_size.clip(-LARGEST_CHANGE, LARGEST_CHANGE)
+    seen[..., SEQUENCE_CHANNELS:-1] = irregularity.figures(cut, cut_by_size, nearest)[:, np.newaxis]
+    seen[..., -1] = rate
     return seen.clip(-1.0, 1.0, out=seen)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from edge.readings import Channel, Reading, Risk, Window
 from edge.risks.manifest import AlertPolicy
@@ -43,6 +44,9 @@ CLEAR_SHARE: Final = 0.5
 # Thresholds that are tried.
 CANDIDATES: Final = np.arange(0.2, 0.81, 0.05)
 
+# Windows in a row that are judged together to tell what more beats are worth: three, one every 30 beats, span 120.
+IN_A_ROW: Final = 3
+
 # What is to be said within ten minutes: fibrillation of that length, where pauses under a minute do not end it.
 SUSTAINED_S: Final = 600.0
 PAUSE_S: Final = 60.0
@@ -68,8 +72,15 @@ class AtrialFibrillationRecipe:
 
     @property
     def architecture(self) -> Architecture:
-        """Two convolutions, of which one halves the beats, then an LSTM whose outputs are averaged."""
-        return Architecture(length=self.beats, channels=signals.CHANNELS)
+        """Two convolutions, of which one halves the beats, then an LSTM whose outputs are averaged; and two judges."""
+        return Architecture(
+            length=self.beats,
+            channels=signals.CHANNELS,
+            filters=(24, 48),
+            units=48,
+            dropout=0.3,
+            numbers=signals.NUMBERS,
+        )
 
     @property
     def card_text(self) -> CardText:
@@ -165,8 +176,11 @@ class AtrialFibrillationRecipe:
         return figures | ({"median_delay_s": float(np.median(delays))} if delays else {})
 
     def other_figures(self, judged: Sequence[Judged], policy: AlertPolicy) -> dict[str, float]:
-        """Sensitivity + specificity - 1 at the threshold, with atrial flutter as none and with its windows left out."""
-        figures: dict[str, float] = {}
+        """Of single windows at the threshold sensitivity + specificity - 1, with flutter as none and left out; AUROC.
+
+        The AUROC is that of IN_A_ROW windows together, by the mean of their logits: what twice the beats are worth.
+        """
+        figures = _together(judged)
         for name, with_flutter in (("flutter_is_none", True), ("without_flutter", False)):
             labels, scores = [], []
             for one in judged:
@@ -241,9 +255,38 @@ def fibrillation(record: RhythmRecord) -> list[tuple[float, float]]:
     return stretches
 
 
+def _together(judged: Sequence[Judged]) -> dict[str, float]:
+    """AUROC of the mean logit of IN_A_ROW windows without a gap, of people with either label; {} where one is missing.
+
+    They are AF when at least half of all their beats are, as for a single window.
+    """
+    labels: list[NDArray[np.int8]] = []
+    logits: list[NDArray[np.float64]] = []
+    for one in judged:
+        windows = one.windows
+        first = np.arange(max(0, len(windows.start) - IN_A_ROW + 1))
+        rows = first[:, np.newaxis] + np.arange(IN_A_ROW)
+        in_a_row = (windows.start[rows[:, 1:]] <= windows.end[rows[:, :-1]]).all(axis=1)
+        first = first[in_a_row & windows.judged[rows].all(axis=1)]
+        label = _labels_between(windows.recording.signal, windows.start[first], windows.end[first + IN_A_ROW - 1])
+        logit = one.outputs[:, 0].astype(np.float64)
+        labels.append(label[label >= 0])
+        logits.append(np.mean([logit[first + place] for place in range(IN_A_ROW)], axis=0)[label >= 0])
+    label = np.concatenate(labels)
+    if len(np.unique(label)) < 2:
+        return {}
+    return {f"auroc_of_{IN_A_ROW}_windows": float(roc_auc_score(label, np.concatenate(logits)))}
+
+
 def _labels(record: RhythmRecord, windows: Sequence[Window]) -> NDArray[np.int8]:
-    """1 for atrial fibrillation, 0 for none, -1 where a beat has no label or the window no beat."""
     starts, ends = ([getattr(one, name) for one in windows] for name in ("start", "end"))
+    return _labels_between(record, starts, ends)
+
+
+def _labels_between(
+    record: RhythmRecord, starts: Sequence[float] | NDArray[np.float64], ends: Sequence[float] | NDArray[np.float64]
+) -> NDArray[np.int8]:
+    """1 for atrial fibrillation, 0 for none, -1 where a beat has no label or there is none."""
     firsts, lasts = _beats_between(record, starts, ends)
     label = (_share(record.rhythm == AFIB, firsts, lasts) >= AF_SHARE).astype(np.int8)
     label[(_share(record.rhythm == UNLABELLED, firsts, lasts) > 0.0) | (lasts <= firsts)] = -1
@@ -290,7 +333,8 @@ CARD_TEXT: Final = CardText(
     what_it_sees=(
         "Consecutive RR intervals: how much each differs from the window's median and from those one, two and three "
         "beats before, how near the window's nearest pairs of intervals like it are, all intervals by their size, and "
-        "the rate. Intervals that the detector got wrong are marked by a stated rule "
+        "the rate; and figures of the whole window (edge/signals/irregularity.py), which a second judge sees. "
+        "Intervals that the detector got wrong are marked by a stated rule "
         "(edge/signals/artefacts.py) and say nothing. A window is AF when at least half of its beats carry the "
         "experts' AFIB label; windows with unlabelled beats are left out. Training windows are drawn evenly from both "
         "rhythms, each person by the root of the length of their recording, and troubled like a strap's: rounded to "
@@ -301,11 +345,12 @@ CARD_TEXT: Final = CardText(
         "- A rhythm that is irregular without AF looks like it: frequent ectopic beats, atrial flutter with a "
         "changing block, and a few healthy people's strong sinus arrhythmia at night.\n"
         "- AF that is regular (under a pacemaker, or as flutter) does not look like AF in RR intervals, and is "
-        "missed: a quarter of the AF windows of ltafdb's record 39, whose last hours are regular under the AF label.\n"
+        "missed: a third of the AF windows of ltafdb's record 39, whose last hours are regular under the AF label. "
+        "Without that record the AUROC over all folds is 0.9987.\n"
         "- The experts' labels are part of the figures: some AF stretches of ltafdb are regular.\n"
-        "- Three people make most of the errors: record 39; 103, whose early beats come in no order at all; and 112, "
+        "- Half of all wrong windows are three people's: record 39; 103, whose early beats come in no order; and 112, "
         "whose AF is fast and nearly regular. In healthy people, nsr014's sinus arrhythmia at night looks like AF: the "
-        "folds alert for it once in a day, and so does the delivered network.\n"
+        "folds alert for it twice in a day, and so does the delivered network.\n"
         "- mitdb was never trained on, but its figures were in sight while the augmentation was chosen.\n"
         "- All recordings are of adults, by clinical recorders; a strap's own detector is only imitated."
     ),

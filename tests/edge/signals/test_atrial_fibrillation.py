@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge.readings import Risk, Window
 from edge.signals.atrial_fibrillation import (
     CHANNELS,
+    SEQUENCE_CHANNELS,
     explain,
     model_input,
     model_inputs,
@@ -46,11 +47,18 @@ def test_what_is_marked_is_not_seen(rr_ms: NDArray[np.float64], marks: NDArray[n
     assert (model_input(window(rr_ms, marks)) == model_input(window(changed, marks))).all()
 
 
-def test_only_the_last_channel_sees_the_rate() -> None:
+def test_only_one_channel_of_each_kind_sees_the_rate() -> None:
     rr_ms = np.random.default_rng(1).normal(800.0, 150.0, BEATS)
     slow, fast = model_input(window(rr_ms * 1.25)), model_input(window(rr_ms))
-    assert slow[..., :-1] == pytest.approx(fast[..., :-1], abs=1e-6)
-    assert (slow[..., -1] > fast[..., -1]).all()
+    of_rate = [SEQUENCE_CHANNELS - 1, CHANNELS - 1]
+    others = [place for place in range(CHANNELS) if place not in of_rate]
+    assert slow[..., others] == pytest.approx(fast[..., others], abs=1e-5)
+    assert (slow[..., of_rate] > fast[..., of_rate]).all()
+
+
+def test_figures_of_the_whole_window_are_the_same_at_every_step() -> None:
+    values = model_input(window(np.random.default_rng(1).normal(800.0, 150.0, BEATS)))[0, :, SEQUENCE_CHANNELS:]
+    assert (values == values[0]).all()
 
 
 def test_what_repeats_itself_in_any_order_is_near_to_itself_and_fibrillation_is_not() -> None:

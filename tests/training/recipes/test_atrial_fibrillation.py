@@ -15,8 +15,8 @@ from training.corpora.ltafdb import LTAFDB
 from training.corpora.mitdb import MITDB
 from training.corpora.nsr2db import NSR2DB
 from training.corpora.rhythm import AFIB, UNLABELLED, RhythmRecord
-from training.recipe import LabelledWindows, Recording
-from training.recipes.atrial_fibrillation import RECIPE, fibrillation, rr_reading
+from training.recipe import Judged, LabelledWindows, Recording
+from training.recipes.atrial_fibrillation import RECIPE, fibrillation, policy_with, rr_reading
 
 BEATS = 60
 
@@ -60,6 +60,18 @@ def test_examples_are_half_fibrillation_and_within_range() -> None:
     assert inputs.shape == (200, RECIPE.architecture.length, RECIPE.architecture.channels)
     assert np.abs(inputs).max() <= 1.0
     assert 0.4 < targets.mean() < 0.6
+
+
+def test_three_windows_in_a_row_are_judged_together_and_none_over_a_hole() -> None:
+    seconds = np.concatenate([np.arange(121.0), np.arange(1000.0, 1121.0)])
+    one = dataclasses.replace(record(["N"] * 121 + [AFIB] * 121), beats_s=seconds)
+    labelled = label(one)
+    logits = np.where(labelled.label == 1, 1.0, -1.0)
+    logits[:3] = [-3.0, 3.0, -3.0]  # its mean is below that of the others, its highest is not
+    judged = Judged(labelled, 1.0 / (1.0 + np.exp(-logits)), logits[:, np.newaxis].astype(np.float32), RECIPE.risk)
+    figures = RECIPE.other_figures([judged], policy_with(0.5))
+    assert figures["auroc_of_3_windows"] == 1.0
+    assert figures["youden_flutter_is_none"] < 1.0
 
 
 @pytest.mark.recordings
