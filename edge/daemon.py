@@ -37,6 +37,7 @@ from edge.nights import TELL_HOUR, TELL_MINUTE, NightWatch
 from edge.notify.courier import Courier
 from edge.notify.phone import Contact
 from edge.notify.texts import alert_text
+from edge.opening import Opening
 from edge.pipeline import Pipeline
 from edge.readings import RAW_CHANNELS, Alert, Notification, OutboxMessage
 from edge.recorder import Recorder
@@ -54,7 +55,6 @@ COURIER_LIMIT_S: Final = 60.0
 PIPELINE_LIMIT_S: Final = 120.0
 # How often the people's silence is looked at, and the publisher's health.
 ROUND_S: Final = 30.0
-RETRY_OPEN_S: Final = 10.0
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:hearthbeat:notification")
 
 _log = structlog.get_logger("daemon")
@@ -110,7 +110,9 @@ class Daemon:
             feeding = [] if period is None else [self._feed_watchdog(period)]
             supervising = [group.create_task(feed, name="watchdog") for feed in feeding]
             if await self._clock_is_set():
-                store = await self._open_store()
+                store = await Opening(self.settings, self.clock, self._contacts, wait=self._wait_openly).open(
+                    self._stopping
+                )
                 if store is not None:
                     await self._live_with(store)
             await _end(supervising)
@@ -257,21 +259,6 @@ class Daemon:
         self._models[risk] = str(error)
         _log.error("a risk is not watched", error=str(error))
 
-    async def _open_store(self) -> Store | None:
-        """Open the store, trying again for as long as the disk refuses; None when `stop` came first."""
-        folder = self.settings.home.state_directory
-        told = ""
-        while not self._stopping.is_set():
-            try:
-                return await asyncio.to_thread(open_store, folder, self.settings)
-            except StoreError as error:
-                if str(error) != told:
-                    told = str(error)
-                    _log.error("the store cannot be opened", error=told)
-                    self._wait_openly(told)
-            await self.clock.sleep(RETRY_OPEN_S)
-        return None
-
     def _start_publisher(self, path: Path) -> Publisher | None:
         if self.settings.broker is None:
             return None
@@ -346,9 +333,11 @@ class Daemon:
             "daemon": "running",
             "people": [pipeline.snapshot(now, *stored.of(pipeline.person.id)) for pipeline in self.pipelines],
             "outbox": stored.outbox,
+            "claims": {"waiting": stored.waiting_claims},
             "notifications": {"waiting": stored.unsent_notifications},
             "broker": self._broker_snapshot(),
             "shared": [device.wearable.snapshot(now) for device in self._household.shared],
+            "bluetooth": status.bluetooth_fields(self._household.scanner.status),
             "open_faults": self._faults.snapshot(),
             "faults": faults,
         }
@@ -382,17 +371,6 @@ class Daemon:
             return {"state": "not configured", "error": None}
         state = self._publisher.state()
         return {"state": "connected" if state.connected else "not connected", "error": state.error}
-
-
-def open_store(folder: Path, settings: Settings) -> Store:
-    """Open the store of a home; raises StoreError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        mend = "create it and let this user write there"
-        raise StoreError(error.strerror or str(error), where=str(folder), mend=mend) from error
-    budget = settings.broker.outbox_budget_mb * 1024 * 1024 if settings.broker is not None else 0
-    return Store(folder / status.STORE_NAME, budget)
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

@@ -13,13 +13,15 @@ from typing import Any, Final
 
 from edge.alerts.faults import is_fault
 from edge.bluetooth.link import LinkState
+from edge.bluetooth.trouble import RadioStatus
 from edge.clock import SystemClock
 from edge.fault_fields import fault_fields
+from edge.household import communal, residents
 from edge.pipeline import person_fields
-from edge.readings import Alert, Assessment
+from edge.readings import NOBODY, Alert, Assessment, Source
 from edge.settings import Settings
 from edge.store.store import Store
-from edge.wearable import wearables_of
+from edge.wearable import wearable_of, wearables_of
 
 SOCKET_NAME: Final = "status.sock"
 STORE_NAME: Final = "hearthbeat.db"
@@ -71,20 +73,22 @@ def ask(folder: Path) -> dict[str, Any] | None:
 class Stored:
     """What the store adds to a status: of each person each risk's latest Assessment, and the open Alerts.
 
-    `faults` are the open Alerts of faults, of whatever they are about.
+    `faults` are the open Alerts of faults, of whatever they are about; `waiting_claims` counts the measurements of
+    which nobody has said yet whose they are.
     """
 
     people: Mapping[str, tuple[list[Assessment], list[Alert]]]
     outbox: Mapping[str, int | None]
     unsent_notifications: int | None
     faults: list[Alert]
+    waiting_claims: int | None
 
     def of(self, person: str) -> tuple[list[Assessment], list[Alert]]:
         """Each risk's latest Assessment, and the open Alerts, of one person."""
         return self.people.get(person, ([], []))
 
 
-NOTHING_STORED: Final = Stored({}, {"waiting": None, "parked": None, "dropped": None}, None, [])
+NOTHING_STORED: Final = Stored({}, {"waiting": None, "parked": None, "dropped": None}, None, [], None)
 
 
 def read_store(store: Store, people: Iterable[str]) -> Stored:
@@ -106,31 +110,42 @@ def read_store(store: Store, people: Iterable[str]) -> Stored:
         },
         store.notifications.unsent_notifications(),
         [alert for alert in opened if is_fault(alert)],
+        len(store.claims.waiting()),
     )
+
+
+def bluetooth_fields(radio: RadioStatus) -> dict[str, Any]:
+    """How the adapter is, for JSON."""
+    return {"state": radio.state.value, "since": radio.since, "why": radio.why, "mend": radio.mend}
 
 
 def stored(settings: Settings) -> Snapshot:
     """What can be told while no daemon runs: what was stored last. Raises StoreError."""
     path = settings.home.state_directory / STORE_NAME
     now = SystemClock().wall()
-    wearables = {person.id: wearables_of(person) for person in settings.people}
+    people = residents(settings)
+    wearables = {person.id: wearables_of(person) for person in people}
+    shared = [wearable_of(Source(NOBODY, device.address), device.name) for device in communal(settings)]
+    for wearable in (*shared, *(one for worn in wearables.values() for one in worn.values())):
+        wearable.link = LinkState.LOST
     known = NOTHING_STORED
     if path.exists():
         with Store(path) as store:
             known = read_store(store, wearables)
             for person, worn in wearables.items():
                 for address, wearable in worn.items():
-                    wearable.link = LinkState.LOST
                     wearable.remember(store.signals.last_readings(person, address).values())
     return {
         "daemon": "not running",
         "people": [
-            person_fields(person, wearables[person.id].values(), *known.of(person.id), now)
-            for person in settings.people
+            person_fields(person, wearables[person.id].values(), *known.of(person.id), now) for person in people
         ],
+        "shared": [wearable.snapshot(now) for wearable in shared],
+        "claims": {"waiting": known.waiting_claims},
         "outbox": known.outbox,
         "notifications": {"waiting": known.unsent_notifications},
         "broker": {"state": "not connected", "error": None},
+        "bluetooth": {"state": "unknown", "since": None, "why": None, "mend": None},
         "open_faults": [fault_fields(alert, settings.people) for alert in known.faults],
         "faults": ["the daemon does not run; start it with `systemctl start hearthbeat`"],
     }
