@@ -127,22 +127,32 @@ def _heart_rate_reading(rate: int, worn: Quality, source: Source, received_at: f
 
 def _rr_readings(ticks: tuple[int, ...], worn: Quality, source: Source, received_at: float) -> list[Reading]:
     start = received_at - sum(ticks) / 1024.0
+    intervals = tuple([tick * _MS_PER_TICK for tick in ticks])
+    if not intervals:
+        return []
+    if _RR_INTERVAL.low <= min(intervals) and max(intervals) <= _RR_INTERVAL.high:
+        return [_rr_reading(intervals, worn, source, start, received_at)]
     found: list[Reading] = []
-    intervals = [tick * _MS_PER_TICK for tick in ticks]
     for in_range, run in groupby(intervals, lambda ms: _RR_INTERVAL.low <= ms <= _RR_INTERVAL.high):
-        reading = Reading(
-            person=source.person,
-            device=source.device,
-            channel=Channel.RR_INTERVAL,
-            unit=_RR_INTERVAL.unit,
-            start=start,
-            received_at=received_at,
-            values=tuple(run),
-            quality=worn if in_range else worn | Quality.OUT_OF_RANGE,
-        )
-        found.append(reading)
-        start = reading.end
+        quality = worn if in_range else worn | Quality.OUT_OF_RANGE
+        found.append(_rr_reading(tuple(run), quality, source, start, received_at))
+        start = found[-1].end
     return found
+
+
+def _rr_reading(
+    intervals: tuple[float, ...], quality: Quality, source: Source, start: float, received_at: float
+) -> Reading:
+    return Reading(
+        person=source.person,
+        device=source.device,
+        channel=Channel.RR_INTERVAL,
+        unit=_RR_INTERVAL.unit,
+        start=start,
+        received_at=received_at,
+        values=intervals,
+        quality=quality,
+    )
 
 
 def _malformed(payload: bytes, why: str) -> DecodeError:
