@@ -10,6 +10,7 @@ from bumble import controller
 from bumble.core import BaseBumbleError
 from bumble.device import Connection
 from bumble.hci import (
+    Address,
     HCI_Disconnect_Command,
     HCI_ErrorCode,
     HCI_LE_Connection_Complete_Event,
@@ -43,6 +44,18 @@ class VirtualController(controller.Controller):
             )
             asyncio.get_running_loop().call_soon(self.send_hci_packet, given_up)
         return super().on_hci_le_create_connection_cancel_command(command)
+
+    def create_le_connection(self, peer_address: Address) -> None:
+        """Whom the wearable does not answer, since it ceased to advertise meanwhile, has no connection (error 0x3E)."""
+        super().create_le_connection(peer_address)
+        asyncio.get_running_loop().call_soon(self._check_establishment, peer_address)
+
+    def _check_establishment(self, peer_address: Address) -> None:
+        connection = self.le_connections.get(peer_address)
+        if connection is not None and not any(
+            connection.self_address in other.le_connections for other in self.link.controllers
+        ):
+            self.on_le_disconnected(connection, HCI_ErrorCode.CONNECTION_FAILED_TO_BE_ESTABLISHED_ERROR)
 
     def on_hci_disconnect_command(self, command: HCI_Disconnect_Command) -> None:
         """Bluetooth Core Specification 5.4, volume 4, part E, 7.1.6: a connection that is gone cannot be ended."""

@@ -80,7 +80,7 @@ async def befall(strap: VirtualStrap, fault: str) -> None:
             await strap.set_battery(random.Random(fault).randint(0, 100))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -101,7 +101,7 @@ def test_link_streams_again_after_any_misfortune_and_keeps_to_its_states(faults:
                 await befall(worn.strap, fault)
             await befall(worn.strap, "speak")
             await befall(worn.strap, "come back")
-            await asyncio.wait_for(worn.diary.heart_rates(2), 10.0)
+            await asyncio.wait_for(worn.diary.heart_rates(2), 40.0)  # of real time, on a busy machine
             playing.cancel()
             await worn.end()
             states = [LinkState.SEARCHING, *(status.state for status in worn.diary.states)][1:]
