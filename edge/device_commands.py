@@ -93,12 +93,12 @@ async def _hear(settings: Settings | None, seconds: float, console: Console) -> 
 
 def _show_scan(rows: list[dict[str, Any]], console: Console) -> None:
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
     if not rows:
         console.print("no wearable advertises: put the strap on, with its electrodes wet; a connected one is silent")
         return
-    table = Table("address", "name", "signal", "measures", "whose")
+    table = Table(Column("address", no_wrap=True), "name", "signal", "measures", "whose")
     for row in rows:
         measures = ", ".join(name.replace("_", " ") for name in row["profiles"]) or "nothing that we know"
         address = f"{row['address']} (changes)" if row["rotates"] else row["address"]
@@ -224,12 +224,12 @@ def _worn_fields(settings: Settings, address: str) -> dict[str, Any]:
 
 def _show_list(rows: list[dict[str, Any]], console: Console) -> None:
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
     if not rows:
         console.print("no wearable is known yet: hearthbeat devices scan, then hearthbeat devices add")
         return
-    table = Table("whose", "name", "address", "link", "last reading", "battery", "values")
+    table = Table("whose", "name", Column("address", no_wrap=True), "link", "last reading", "battery", "values")
     for row in rows:
         age, battery = row["reading_age_s"], row["battery_percent"]
         table.add_row(

@@ -15,22 +15,37 @@ def show(status: Mapping[str, Any], console: Console) -> None:
     for heading in ("person", "wearable", "link", "last reading", "battery", "last assessment", "open alerts"):
         table.add_column(heading)
     for person in status["people"]:
-        for number, wearable in enumerate(person["wearables"]):
+        for number, wearable in enumerate(person["wearables"] or [None]):
             table.add_row(
                 person["id"] if number == 0 else "",
-                wearable["name"] or wearable["address"],
-                wearable["link"],
-                _age(wearable["reading_age_s"]),
-                "unknown" if wearable["battery_percent"] is None else f"{wearable['battery_percent']:.0f} %",
+                *_wearable(wearable),
                 "\n".join(map(_assessment, person["assessments"])) or "none yet" if number == 0 else "",
                 ", ".join(alert["kind"] for alert in person["open_alerts"]) if number == 0 else "",
             )
+    for device in status["shared"]:
+        table.add_row("shared", *_wearable(device), "", "")
     console.print(table)
+    claims = status["claims"]["waiting"]
+    if claims:
+        console.print(f"{claims} measurements wait for somebody to say whose they are: hearthbeat people claims")
     outbox, broker = status["outbox"], status["broker"]
     console.print(f"outbox: {_count(outbox['waiting'])} waiting, {_count(outbox['parked'])} refused")
     console.print("broker: " + ", ".join(filter(None, (broker["state"], broker["error"]))))
     for fault in status["faults"]:
         console.print(f"fault: {fault}", style="bold red")
+
+
+def _wearable(wearable: Mapping[str, Any] | None) -> tuple[str, str, str, str]:
+    """Name, link, age of the last reading, battery; None is somebody who wears nothing yet."""
+    if wearable is None:
+        return "nothing yet", "", "", ""
+    battery = wearable["battery_percent"]
+    return (
+        wearable["name"] or wearable["address"],
+        wearable["link"],
+        _age(wearable["reading_age_s"]),
+        "unknown" if battery is None else f"{battery:.0f} %",
+    )
 
 
 def _count(number: int | None) -> str:
