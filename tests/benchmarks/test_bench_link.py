@@ -91,7 +91,8 @@ def test_bench_reconnect(
     with capsys.disabled():
         print(  # noqa: T201  the ratio is what the benchmark is for
             f"\nback after {away_s:.1f} s away: {statistics.median(taken):.2f} s, "
-            f"worst of {ROUNDS} {max(taken):.2f} s, ratio {max(taken) / BACK_WITHIN_S:.2f} (bar 1.00: {BACK_WITHIN_S:.0f} s)"
+            f"worst of {ROUNDS} {max(taken):.2f} s, "
+            f"ratio {max(taken) / BACK_WITHIN_S:.2f} (bar 1.00: {BACK_WITHIN_S:.0f} s)"
         )
 
 
