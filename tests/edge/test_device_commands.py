@@ -285,10 +285,13 @@ async def test_a_change_that_needs_a_restart_says_so(home: Home, capsys: pytest.
         (["people", "claim", "abc"], "--person"),
     ],
 )
-async def test_what_is_wrong_is_refused_in_one_line_and_changes_nothing(
-    home: Home, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+def test_what_is_wrong_is_refused_in_one_line_and_changes_nothing(
+    tmp_path: Path, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert await home.command(*arguments) == 2
+    config = tmp_path / "hearthbeat.toml"
+    config.write_text(SETTINGS)
+    assert main([*arguments, "--config", str(config)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert told in line
-    assert home.config.read_text() == SETTINGS
+    assert config.read_text() == SETTINGS
+    assert list(tmp_path.iterdir()) == [config]
