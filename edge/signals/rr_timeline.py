@@ -12,12 +12,14 @@ before it, then none of the following catches up. So it is held for at most HOLD
 placed where the beats say; behind lost ones the chain goes on after a gap, marked GAP_BEFORE.
 
 One lost beat can hide within that bound. But a strap sends once a second, with a beat or without, so that a pause
-between two packets says where to look closer: behind it a lag of SHARE of an interval, which none of the following
-falls below, is a lost beat. A packet that was lost without a beat in it leaves no such lag.
+between two packets says where to look closer, unless as many packets follow it at once as it was long: behind it a lag
+of SHARE of an interval, which none of the following falls below, is a lost beat. A packet that was lost without a beat
+in it leaves no such lag.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -29,9 +31,11 @@ JITTER_S: Final = 0.25
 # How long a packet may be held until it is clear whether it was late or others were lost: three of the strap's packets,
 # which come about once a second. Part of the loss bound, so short. Our choice.
 HOLD_S: Final = 3.0
-# A pause between packets in which another must have been lost, or be late: one and a half of the strap's seconds. Our
-# choice.
-PAUSE_S: Final = 1.5
+# From packet to packet: a second, or what is usual of a wearable that takes longer, by so many of its last. Our choice.
+PERIOD_S: Final = 1.0
+_PERIODS: Final = 9
+# A pause in which another packet must have been lost, or be late: one and a half periods. Our choice.
+PAUSE: Final = 1.5
 # A lag behind a pause that says so, in intervals: a lost beat makes a whole one, and the beats' own phase, of which the
 # smallest of a few packets counts, seldom a half. Our choice.
 SHARE: Final = 0.5
@@ -63,15 +67,27 @@ class RrTimeline:
         self._arrival = 0.0
         self._interval = 0.0  # last RR interval, s
         self._floor: float | None = None  # nothing is placed before this
-        self._heard = 0.0  # arrival of the last packet, with a beat or without
-        self._held: list[_Packet] = []
+        self._heard: float | None = None  # arrival of the last packet, with a beat or without
+        self._pauses: deque[float] = deque(maxlen=_PERIODS)  # between the last packets
+        self._period = PERIOD_S
         self._pause = False  # whether there was a pause since the last packet with a beat
+        self._missing = 0.0  # packets that should have come since the last pause began, and did not
+        self._missing_before = 0.0  # the same when it began
+        self._held: list[_Packet] = []
         self._paused = False  # whether the first of what is held came behind a pause
 
     def hear(self, arrival: float) -> None:
         """Take that a packet has arrived, in seconds since 1970; `place` does so for those with a beat in them."""
-        self._pause = self._pause or arrival - self._heard >= PAUSE_S
-        self._heard = arrival
+        if self._heard is None:
+            self._heard = arrival
+            return
+        pause, self._heard = arrival - self._heard, arrival
+        periods = pause / self._period
+        if periods >= PAUSE:
+            self._pause, self._missing_before, self._missing = True, self._missing, 0.0
+        self._missing += periods - 1.0
+        self._pauses.append(pause)
+        self._period = max(PERIOD_S, sorted(self._pauses)[len(self._pauses) // 2])
 
     def place(self, readings: Sequence[Reading]) -> list[Reading]:
         """The Readings whose time is now known, in order; those of this packet may be held back for up to HOLD_S.
@@ -90,8 +106,9 @@ class RrTimeline:
             return [*self._release(gap=0.0), *self._anchor(packet, leap=True)]
         settled = []
         if paused:
+            missing, self._missing = self._missing, self._missing_before
             settled = self._settle()
-            self._paused = True
+            self._paused, self._missing = True, missing
         self._held.append(packet)
         if self._lag_of(self._held) <= self._bound():
             return [*settled, *self._release(gap=0.0)]
@@ -115,11 +132,11 @@ class RrTimeline:
         if not self._held:
             return []
         gap = min(self._lag_of(self._held[: n + 1]) for n in range(len(self._held)))
-        return self._release(gap=0.0 if self._paused and gap <= self._bound() else gap)
+        return self._release(gap=0.0 if gap <= self._bound() and self._paused else gap)
 
     def _bound(self) -> float:
         """The largest lag that means nothing."""
-        if self._paused:
+        if self._paused and self._missing >= PAUSE - 1.0:
             shortest = min(value for packet in self._held for reading in packet.readings for value in reading.values)
             return SHARE * min(self._interval, shortest / 1000.0)
         longest = max(value for reading in self._held[-1].readings for value in reading.values) / 1000.0

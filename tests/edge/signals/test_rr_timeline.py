@@ -122,6 +122,24 @@ def test_pain_09_every_lost_packet_with_beats_in_it_is_a_gap_near_where_it_was(b
     assert len(marked) <= 1.05 * len(lost)
 
 
+@pytest.mark.parametrize("bpm", [52, 75, 110])
+def test_packets_that_always_come_bunched_leave_no_gap(bpm: int) -> None:
+    chance = random.Random(bpm)
+    rr = [chance.gauss(60_000 / bpm, 25) for _ in range(bpm * 10)]
+    sent = strap_packets(rr)
+    bunched = [(sent[min(at // 3 * 3 + 2, len(sent) - 1)][0], values) for at, (_, values) in enumerate(sent)]
+    placed = place(bunched)
+    assert not gaps(placed)
+    assert [v for r in placed for v in r.values] == rr
+
+
+def test_wearable_that_sends_every_other_second_pauses_for_nothing() -> None:
+    rr = sinus(1200)
+    sent = strap_packets(rr)
+    pairs = [(sent[at + 1][0], sent[at][1] + sent[at + 1][1]) for at in range(0, len(sent) - 1, 2)]
+    assert not gaps(place(pairs)[8:])
+
+
 def test_pain_09_packet_without_a_beat_that_was_lost_is_hardly_ever_a_gap() -> None:
     chance = random.Random(4)
     sent = strap_packets([chance.gauss(1400, 40) for _ in range(1200)])
