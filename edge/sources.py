@@ -46,7 +46,8 @@ class _Candidate:
 
     def hear(self, at: float, quality: Quality, patience: Patience) -> bool:
         """Take a sample; whether it is a good one."""
-        if quality & _NO_SIGN:
+        # Arithmetic of flags is slow, and nearly every sample is good.
+        if quality is not Quality.GOOD and quality & _NO_SIGN:
             if quality & Quality.NO_CONTACT or self.last_good == -math.inf:
                 self.since = None
             return False
@@ -96,18 +97,25 @@ class Sources:
 
     def takes(self, channel: Channel, device: str, at: float, quality: Quality = Quality.GOOD) -> bool:
         """Whether a sample of this quality counts, that `device` sent at `at`, in s on a clock that never goes back."""
-        choice = self._choices.setdefault(channel, _Choice())
+        choice = self._choices.get(channel)
+        if choice is None:
+            choice = self._choices[channel] = _Choice()
+        candidate = choice.candidates.get(device)
+        if candidate is None:
+            candidate = choice.candidates[device] = _Candidate()
         patience = SLOW.get(channel, USUAL)
-        good = choice.candidates.setdefault(device, _Candidate()).hear(at, quality, patience)
+        good = candidate.hear(at, quality, patience)
+        if choice.device == device:
+            return True
         if choice.device is None or (good and self._is_better(channel, device, at, choice, patience)):
             choice.device = device
-        return choice.device == device
+            return True
+        return False
 
     def _is_better(self, channel: Channel, device: str, at: float, choice: _Choice, patience: Patience) -> bool:
         """Whether `device`, which has just sent a good sample, counts rather than the one that has until now."""
         present = choice.device
-        if present is None or present == device:
-            return True
+        assert present is not None  # noqa: S101 -- somebody has sent before
         if at - choice.candidates[present].last_good >= patience.silence_s:
             return True
         since = choice.candidates[device].since
