@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from edge import status
 from edge.clock import SystemClock
 from edge.settings import load_settings
 from edge.virtual.strap import VirtualStrap
@@ -45,7 +46,12 @@ async def hearthbeat(home: VirtualHome, *arguments: str) -> tuple[int, str, str]
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, complaints = await process.communicate()
+    try:
+        out, complaints = await process.communicate()
+    except asyncio.CancelledError:
+        process.terminate()
+        await process.communicate()
+        raise
     assert process.returncode is not None
     return process.returncode, out.decode(), complaints.decode()
 
@@ -91,3 +97,50 @@ async def test_a_strap_that_asks_for_a_bond_is_added_and_forgotten_by_one_comman
         assert "its bond is removed" in out
         assert home.bluez.calls.count("RemoveDevice") == 1
     assert config.read_text().rstrip() == SHIPPED.rstrip()
+
+
+NOBODY_YET = """
+[home]
+state_directory = "state"
+models_directory = "models"
+
+[[people]]
+id = "anna"
+contacts = ["phone"]
+
+[[contacts]]
+id = "phone"
+url = "json://127.0.0.1:9"
+"""
+
+
+async def test_pain_04_a_strap_is_added_through_the_daemon_that_runs_and_streams_at_once(tmp_path: Path) -> None:
+    config = tmp_path / "hearthbeat.toml"
+    config.write_text(NOBODY_YET)
+    (tmp_path / "models").mkdir()
+    async with worn(pairing=True) as (home, strap):
+        daemon = asyncio.create_task(hearthbeat(home, "run", "--config", str(config)))
+        while status.ask(tmp_path / "state") is None:
+            await SystemClock().sleep(0.05)
+        code, out, complaints = await hearthbeat(
+            home, "devices", "add", strap.address, "--person", "anna", "--json", "--config", str(config)
+        )
+        assert code == 0, complaints
+        added = json.loads(out)
+        assert (added["daemon"], added["value"]["channel"]) == ("reloaded", "heart_rate")
+        assert home.bluez.calls.count("Pair") == 1
+        while not _streams(tmp_path / "state"):
+            await SystemClock().sleep(0.05)
+        code, _, _ = await hearthbeat(home, "devices", "forget", strap.address, "--config", str(config))
+        assert code == 0
+        assert home.bluez.connected == []
+        daemon.cancel()
+        await asyncio.gather(daemon, return_exceptions=True)
+
+
+def _streams(state: Path) -> bool:
+    """Whether values come from anna's wearable."""
+    answer = status.ask(state)
+    assert answer is not None
+    (anna,) = answer["people"]
+    return any(one["link"] == "streaming" and one["values"] for one in anna["wearables"])
