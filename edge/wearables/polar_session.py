@@ -33,7 +33,7 @@ from edge.wearables.polar_pmd import (
     PulseIntervals,
     decode,
 )
-from edge.wearables.procedure import Next, Procedure, Read, Step, Write
+from edge.wearables.procedure import Next, Pause, Procedure, Read, Step, Write
 from edge.wearables.profile import Profile, Session, StatelessSession
 from edge.wearables.wall_clock import WallClock
 
@@ -47,6 +47,10 @@ PACE_TOLERANCE: Final = 0.2
 # A pulse interval that the wearable thinks to be off by more is marked: an irregular heartbeat shows in tens of ms.
 # Our choice.
 MOST_ERROR_MS: Final = 30
+# A wearable that cannot start a stream now, as in its charger, is asked again after so many seconds, and then after
+# twice as many, up to MOST_RETRY_S. Our choice.
+RETRY_S: Final = 60.0
+MOST_RETRY_S: Final = 900.0
 # Drift is remembered when it has changed by this much: by a millionth or two it always wanders.
 _DRIFT_STEP: Final = 5e-6
 # Answers to earlier requests that are passed over, and pieces of which an answer may consist. Our choice.
@@ -74,6 +78,7 @@ class PolarMeasurementData(Profile):
     notify: ClassVar[tuple[str, ...]] = (DATA,)
     streams: ClassVar[tuple[str, ...]] = (DATA,)
     control: ClassVar[tuple[str, ...]] = (CONTROL_POINT,)
+    turn: ClassVar[int] = 2
 
     def session(self, source: Source, memory: Mapping[str, float], _clock: WallClock | None = None, /) -> Session:
         """See Profile."""
@@ -131,18 +136,25 @@ class PolarSession(StatelessSession):
         return self._memory
 
     def _start(self) -> Procedure:
-        offered = control.decode_features((yield Read(CONTROL_POINT)))
-        refused = []
-        for kind in _wanted(offered):
-            try:
-                yield from self._start_stream(kind)
-            except (RefusedError, DecodeError) as error:
-                refused.append(f"{kind.name.lower()}: {error}")
+        """Start what is offered; what cannot be now is tried again, what is refused is told when all else is done."""
+        waiting, refused, pause = _wanted(control.decode_features((yield Read(CONTROL_POINT)))), [], RETRY_S
+        while waiting:
+            kinds, waiting = waiting, []
+            for kind in kinds:
+                try:
+                    yield from self._start_stream(kind)
+                except NotNowError:
+                    waiting.append(kind)
+                except (RefusedError, DecodeError) as error:
+                    refused.append(f"{kind.name.lower()}: {error}")
+            if waiting:
+                yield Pause(pause)
+                pause = min(2 * pause, MOST_RETRY_S)
         if refused:
             raise RefusedError(
                 f"these streams do not start: {'; '.join(refused)}",
                 where=self._source.device,
-                mend="take the wearable off its charger and wear it",
+                mend="update the wearable's firmware",
             )
 
     def _start_stream(self, kind: MeasurementType) -> Generator[Step, bytes, None]:
@@ -186,6 +198,19 @@ class AlreadyStartedError(RefusedError):
     """The stream runs already."""
 
 
+class NotNowError(RefusedError):
+    """The wearable is in its charger, or busy otherwise."""
+
+
+_REFUSALS: Final[Mapping[int, type[RefusedError]]] = MappingProxyType(
+    {
+        Answer.ALREADY_IN_STATE: AlreadyStartedError,
+        Answer.INVALID_STATE: NotNowError,
+        Answer.IN_CHARGER: NotNowError,
+    }
+)
+
+
 def choose(kind: MeasurementType, settings: Mapping[Setting, tuple[int, ...]]) -> dict[Setting, int]:
     """One number for each setting that is offered: the wanted pace, the finest resolution, the widest range.
 
@@ -222,11 +247,10 @@ def _ask(request: bytes, op_code: OpCode, kind: MeasurementType) -> Generator[St
         if control.has_more(piece):
             continue
         response = control.decode_response(control.joined(pieces))
-        if response.answer == Answer.ALREADY_IN_STATE:
-            raise AlreadyStartedError("it runs already", where=kind.name, mend="stop it")
         if response.answer != Answer.SUCCESS:
             said = Answer(response.answer).name if response.answer in set(Answer) else str(response.answer)
-            raise RefusedError(f"the answer is {said}", where=kind.name, mend="see Polar's specification")
+            refusal = _REFUSALS.get(response.answer, RefusedError)
+            raise refusal(f"the answer is {said}", where=kind.name, mend="see Polar's specification")
         return response
     raise RefusedError("the answer does not end", where=kind.name, mend="update the wearable's firmware")
 

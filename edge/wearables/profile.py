@@ -65,7 +65,7 @@ class Profile(Protocol):
     worn wearable sends steadily, so that their silence is a fault; `read` are to be read once after connecting.
     `control` are control points: subscribed to as well, but what they send goes to the running procedure.
     `turn` orders the openings: stored records are asked for first (0), then a clock may be set (1), by which they may
-    be stamped; what goes on for as long as the connection comes last (2).
+    be stamped; what may go on for as long as the connection comes last (2).
     `silence_s` holds, for streams that come more seldom than every few seconds, how long one may be silent, in seconds.
 
     Most profiles are told packet by packet, by `readings` and `facts`. One that needs to ask, or to remember, has a

@@ -26,7 +26,7 @@ from edge.wearables.polar_pmd import (
     encode,
 )
 from edge.wearables.polar_session import PROFILE, PolarSession, choose
-from edge.wearables.procedure import Next, Read, Step, Write
+from edge.wearables.procedure import Next, Pause, Read, Step, Write
 from tests.edge.wearables.conversation import REFUSED, converse
 from tests.edge.wearables.strategies import RECEIVED_AT, SOURCE
 
@@ -115,15 +115,28 @@ def test_pace_is_50_hz_or_the_nearest_that_serves(rates: tuple[int, ...], rate: 
 
 
 def test_stream_that_is_refused_is_told_and_left_out() -> None:
-    no = encode_response(Response(OpCode.SETTINGS, ECG, Answer.IN_CHARGER))
+    no = encode_response(Response(OpCode.SETTINGS, ECG, Answer.INVALID_MTU))
     session = PROFILE.session(SOURCE, {})
     procedure = session.opening(RECEIVED_AT, [CONTROL_POINT, DATA])
     assert procedure is not None
-    with pytest.raises(RefusedError, match=r"ecg: .*IN_CHARGER"):
+    with pytest.raises(RefusedError, match=r"ecg: .*INVALID_MTU"):
         converse(procedure, Band(ECG, ACC, says={b"\x01\x00": [no]}))
     assert isinstance(session, PolarSession)
     assert hear(session, Acceleration(10**18, (0.0, 0.0, 1000.0)), RECEIVED_AT)
     assert hear(session, Ecg(10**18, (1, 2, 3)), RECEIVED_AT) == ()
+
+
+def test_stream_that_cannot_start_now_is_asked_for_until_it_can() -> None:
+    busy = [encode_response(Response(OpCode.SETTINGS, ECG, Answer.IN_CHARGER)) for _ in range(6)]
+    band = Band(ECG, ACC, says={b"\x01\x00": [*busy]})
+    session = PROFILE.session(SOURCE, {})
+    procedure = session.opening(RECEIVED_AT, [CONTROL_POINT, DATA])
+    assert procedure is not None
+    steps = converse(procedure, lambda step: b"" if isinstance(step, Pause) else band(step))
+    pauses = [step.seconds for step in steps if isinstance(step, Pause)]
+    assert pauses == [60.0, 120.0, 240.0, 480.0, 900.0, 900.0]
+    assert isinstance(session, PolarSession)
+    assert hear(session, Ecg(10**18, (1, 2, 3)), RECEIVED_AT)
 
 
 def test_stream_that_still_runs_is_started_anew() -> None:
