@@ -125,7 +125,17 @@ class Household:
         return next(found, ())
 
     async def take_on(self, settings: Settings) -> None:
-        """Take other settings while all goes on; who and what stays notices nothing. Raises StoreError."""
+        """Take other settings while all goes on; who and what stays notices nothing.
+
+        Raises StoreError, and goes on with those who were there before.
+        """
+        try:
+            await self._change(settings)
+        finally:
+            if self._group is not None:
+                self._start_new(self._group)
+
+    async def _change(self, settings: Settings) -> None:
         people = {person.id: person for person in residents(settings)}
         devices = {device.address: device for device in communal(settings)}
         wanted: dict[str, str] = {w.address: person.id for person in people.values() for w in person.wearables}
@@ -133,12 +143,12 @@ class Household:
         for address, owner in self._owners().items():
             if wanted.get(address) != (owner.person.id if isinstance(owner, Pipeline) else NOBODY):
                 await self._close(address, owner)
-        await self._let_go([pipeline for pipeline in self.pipelines if pipeline.person.id not in people])
-        await self._let_go([device for device in self.shared if device.address not in devices])
-        self.pipelines = [await self._changed(person) for person in people.values()]
-        self.shared = [await self._same_or_new(device) for device in devices.values()]
-        if self._group is not None:
-            self._start_new(self._group)
+        pipelines = [await self._changed(person) for person in people.values()]
+        shared = [await self._same_or_new(device) for device in devices.values()]
+        gone = [one for one in self._members() if one not in pipelines and one not in shared]
+        self.pipelines, self.shared = pipelines, shared
+        for one in gone:
+            await self._finish(one)
 
     async def _changed(self, person: PersonSettings) -> Pipeline:
         for pipeline in self.pipelines:
@@ -169,10 +179,6 @@ class Household:
         if link is not None:
             await _end([link])
         owner.link_changed(address, LinkStatus(LinkState.LOST, self._clock.wall()))
-
-    async def _let_go(self, those: Iterable[_Member]) -> None:
-        for one in those:
-            await self._finish(one)
 
     async def _finish(self, one: _Member) -> None:
         await one.settled()

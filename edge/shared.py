@@ -144,8 +144,7 @@ class Questions:
         """One for each phone; the first contact of a person is the person's own."""
         people = {person.id: person for person in self._people()}
         phones: dict[str, list[tuple[str, str]]] = {}
-        for candidate in asked(claim):
-            person = people[candidate]
+        for person in (people[candidate] for candidate in asked(claim) if candidate in people):
             phones.setdefault(person.contacts[0], []).append((person.id, person.name or person.id))
         questions = []
         for contact, candidates in phones.items():

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from edge.bluetooth.radio import Radio
+from edge.errors import StoreError
 from edge.household import Household, communal, residents
 from edge.pipeline import Pipeline
 from edge.readings import Alert, Channel, Reading, Risk, Window
@@ -122,6 +123,27 @@ def test_whatever_the_settings_said_before_all_is_as_they_say_now(history: list[
                 assert all(task.done() for task in [*home._links.values(), *home._working.values()])
 
     asyncio.run(live())
+
+
+async def test_a_disk_that_refuses_lets_all_go_on_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise StoreError("full", where="disk", mend="make room")
+
+    before = home_of({"anna": [ADDRESSES[0]], "bert": [ADDRESSES[1]]})
+    async with household(tmp_path / "hearthbeat.db") as home, asyncio.TaskGroup() as group:
+        await home.move_in(before)
+        home.start(group)
+        with monkeypatch.context() as harm:
+            harm.setattr(home._store.memories, "of", refuse)
+            with pytest.raises(StoreError):
+                await home.take_on(home_of({"anna": [ADDRESSES[2]], "carla": [ADDRESSES[1]]}))
+        assert set(home._working) == set(home.pipelines)
+        assert set(home._links) == set(home._owners())
+        assert not any(task.done() for task in [*home._links.values(), *home._working.values()])
+        after = home_of({"carla": [ADDRESSES[1]]})
+        await home.take_on(after)
+        assert set(home._links) == {ADDRESSES[1]}
+        await home.stop()
 
 
 def _wearables(home: Household) -> dict[str, Any]:

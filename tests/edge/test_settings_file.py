@@ -128,6 +128,21 @@ def test_what_would_not_be_right_is_not_written(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_full_disk_leaves_the_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, SHIPPED)
+    file = SettingsFile(path)
+    file.add_wearable("parent", WATCH, "")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("edge.settings_file.os.fsync", full)
+    with pytest.raises(SettingsError, match="No space left on device"):
+        file.save()
+    assert path.read_text() == SHIPPED
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_change_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
     path = write(tmp_path, SHIPPED)
     file = SettingsFile(path)

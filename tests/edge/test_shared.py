@@ -39,6 +39,7 @@ class Home:
             PersonSettings.model_validate({"id": person, "name": person.title(), "contacts": [phone, "family"]})
             for person, phone in zip(("anna", "bert"), phones, strict=True)
         ]
+        self.people = people
         self.store = store
         self.clock = clock
         self.recorder = Recorder(store, clock=clock, interval_s=6.0)
@@ -109,6 +110,13 @@ async def test_who_shares_a_phone_is_asked_once(tmp_path: Path) -> None:
         )
         assert "--person anna" in question.body
         assert "--person bert" in question.body
+
+
+async def test_who_has_moved_out_meanwhile_is_not_asked(home: Home) -> None:
+    del home.people[1]
+    await home.hear(blood_pressure.MEASUREMENT, cuff())
+    assert set(home.questions()) == {"annas"}
+    assert len(home.claims()) == 1
 
 
 async def test_weight_and_body_fat_of_one_weighing_are_one_question(home: Home) -> None:
