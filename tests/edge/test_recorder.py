@@ -168,7 +168,10 @@ async def test_what_a_wearable_has_sent_is_remembered_with_its_readings_and_neve
         recorder.keep(readings, [], [Memory("meter", "glucose_meter", {"record": 7.0})])
         await recorder.commit()
         assert store.memories.of("meter") == {}
+        committing = asyncio.create_task(recorder.commit())
+        await asyncio.sleep(0)
         recorder.keep([], [], [Memory("meter", "glucose_meter", {"record": 8.0})])
+        await committing
         free_disk(store)
         await recorder.commit()
         assert store.memories.of("meter") == {"glucose_meter": {"record": 8.0}}

@@ -119,8 +119,12 @@ def test_a_long_series_is_compressed_and_the_same(store: Store) -> None:
         store.commit(Batch(readings=[rr(float(begins[i]), int(ticks[i])) for i in index]))
     series = everything(store)
     assert (series.values == ticks * TICK_MS).all()
-    assert np.allclose(series.times, START + np.cumsum(ticks) / 1024.0, atol=1e-9, rtol=0.0)
+    times = START + np.cumsum(ticks) / 1024.0
+    assert np.allclose(series.times, times, atol=1e-9, rtol=0.0)
     assert (series.quality == 0).all()
+    for begin, end in ((100, 110), (BLOCK_SIZE - 5, BLOCK_SIZE + 5), (4 * BLOCK_SIZE, 5 * BLOCK_SIZE - 1)):
+        part = store.signals.series("anna", Channel.RR_INTERVAL, float(times[begin]), float(times[end]))
+        assert (part.values == ticks[begin + 1 : end + 1] * TICK_MS).all()
 
 
 def test_a_stretch_of_time_holds_its_end_and_not_its_start(store: Store) -> None:
