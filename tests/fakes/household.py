@@ -29,21 +29,22 @@ PACE, HURRY = 20.0, 5_000.0
 class VirtualHousehold:
     """Put wearables into `radio`, let the daemon `live` with them, and read afterwards what it has stored.
 
-    Risks are watched only `with_models`, since these take their time.
+    Risks are watched only `with_models`, since these take their time. The daemon reaches the wearables by bumble, or
+    `over_bluez`: through bleak's own backend and the emulated bluetoothd on what this process takes for the system bus.
     """
 
     folder: Path
     radio: VirtualRadio
     clock: VirtualClock
     with_models: bool = False
+    over_bluez: bool = False
 
     @asynccontextmanager
     async def living(self, *worn: VirtualWearable, **people: Iterable[VirtualWearable]) -> AsyncIterator[Daemon]:
         """The daemon, from its start to its orderly end; all is worn by `anna`, unless more `people` are named."""
         settings = self._settings({"anna": worn, **people})
-        radio = Radio(
-            scanner_backend=self.radio.scanner_backend, client_backend=self.radio.client_backend, clock=self.clock
-        )
+        scanner, client = (None, None) if self.over_bluez else (self.radio.scanner_backend, self.radio.client_backend)
+        radio = Radio(scanner_backend=scanner, client_backend=client, clock=self.clock)
         daemon = Daemon(settings, clock=self.clock, radio=radio, chance=random.Random(1))
         async with asyncio.TaskGroup() as group:
             running = group.create_task(daemon.run())

@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from edge.readings import Channel, Quality
 from edge.virtual.cuff import VirtualCuff
 from edge.virtual.oximeter import VirtualOximeter
-from edge.virtual.polar_band import SentFrame, VirtualPolarBand
+from edge.virtual.polar_band import VERITY_SENSE, SentFrame, VirtualPolarBand
 from edge.virtual.rhythm import sinus
+from edge.virtual.ring import VirtualRing
 from edge.virtual.scale import VirtualScale
 from edge.virtual.strap import VirtualStrap
 from edge.virtual.thermometer import VirtualThermometer
+from edge.virtual.watch import VirtualWatch
 from edge.virtual.wearable import Vices
-from edge.wearables.polar_pmd import Acceleration, Ecg
+from edge.wearables.polar_pmd import Acceleration, Ecg, MeasurementType, PulseIntervals
 from tests.fakes.household import HURRY, PACE, VirtualHousehold, virtual_household
 
 
@@ -316,3 +318,55 @@ async def test_frames_that_were_lost_are_gaps(house: VirtualHousehold) -> None:
     assert len(lost) > 5
     assert np.all(found.quality[lost] & Quality.GAP_BEFORE)
     assert np.count_nonzero(found.quality & Quality.GAP_BEFORE) <= len(lost) + 1
+
+
+async def test_armband_tells_beats_by_its_light(house: VirtualHousehold) -> None:
+    band = VirtualPolarBand(house.radio, house.clock, offers=VERITY_SENSE, compressed=True)
+    await band.start()
+    async with house.living(band):
+        await house.until(lambda: MeasurementType.PPI in band.started)
+        house.clock.speed = HURRY
+        await band.play(repeat(800.0, 150))
+        house.clock.speed = PACE
+    pulses = [
+        pulse.interval_ms
+        for sent in band.frames
+        if isinstance(sent.frame, PulseIntervals)
+        for pulse in sent.frame.intervals
+    ]
+    moves = house.series(Channel.ACCELERATION)
+    assert len(pulses) > 100
+    stored = house.series(Channel.RR_INTERVAL).values.tolist()
+    assert len(moves.times) == len(sample_times(band.frames, Acceleration))
+    for interval in pulses:
+        assert any(abs(interval - value) < 2.0 for value in stored)
+
+
+async def test_watch_is_heard_and_its_zeros_are_no_heart_rate(house: VirtualHousehold) -> None:
+    watch = VirtualWatch(house.radio, house.clock)
+    await watch.start()
+    async with house.living(watch) as daemon:
+        await house.until(lambda: bool(watch.received))
+        house.clock.speed = HURRY
+        await watch.play([71, 72, 0, 0, 74])
+        house.clock.speed = PACE
+        await watch.tell_status()
+        (wearable,) = daemon.pipelines[0].wearables.values()
+        await house.until(lambda: wearable.battery_percent is not None)
+    assert [value for _, value in house.samples(Channel.HEART_RATE)] == pytest.approx([71.0, 72.0, 74.0])
+
+
+async def test_ring_is_asked_all_night_and_off_the_finger_is_no_saturation(house: VirtualHousehold) -> None:
+    ring = VirtualRing(house.radio, house.clock)
+    await ring.start()
+    async with house.living(ring):
+        await house.until(lambda: len(ring.sent) >= 5)
+        ring.spo2 = 89
+        await house.until(lambda: len(ring.sent) >= 10)
+        worn = len(ring.sent)
+        ring.vices = Vices(contact=False)
+        await house.until(lambda: len(ring.sent) >= worn + 5)
+    told = [sent.measurement.spo2 for sent in ring.sent if sent.measurement.spo2 is not None]
+    stored = [value for _, value in house.samples(Channel.SPO2)]
+    assert {round(value) for value in stored} == {97, 89}
+    assert abs(len(stored) - len(told)) <= 1
