@@ -186,9 +186,9 @@ def _forget(given: argparse.Namespace) -> int:
     outcome = save_and_reload(file)
     bond = asyncio.run(_last(load_settings(given.config), {"do": "forget", "address": address}))
     if given.json:
-        print(json.dumps({"address": address, "bond_removed": bond["forgotten"], **outcome.fields()}))
+        print(json.dumps({"address": address, "forgotten_by_bluetooth": bond["forgotten"], **outcome.fields()}))
     else:
-        kept = "its bond is removed" if bond["forgotten"] else "it had no bond here"
+        kept = "Bluetooth has forgotten it too" if bond["forgotten"] else "Bluetooth did not know it"
         print(f"{address} is nobody's now; {kept}; {outcome.sentence}")
     return outcome.exit_code
 

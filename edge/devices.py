@@ -132,7 +132,7 @@ class Devices:
     async def forget(self, address: str) -> AsyncGenerator[Words, None]:
         """Remove a wearable's bond: {"forgotten": whether there was one}."""
         try:
-            await self._radio.unpair(address)
+            await self._radio.forget(address.upper())
         except RADIO_ERRORS as error:
             yield {"forgotten": False, "why": reason(error)}
         else:

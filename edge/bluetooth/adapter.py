@@ -1,4 +1,4 @@
-"""The adapter's power switch: what bleak leaves to others."""
+"""The adapter's power switch and its memory: what bleak leaves to others."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from bleak.exc import BleakDBusError, BleakError
+from bleak.exc import BleakDBusError, BleakDeviceNotFoundError, BleakError
 from dbus_fast import BusType, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
 # Names of BlueZ's D-Bus interface: its doc/org.bluez.Adapter.rst.
 _BLUEZ: Final = "org.bluez"
 _ADAPTER: Final = "org.bluez.Adapter1"
+_DEVICE: Final = "org.bluez.Device1"
 _PROPERTIES: Final = "org.freedesktop.DBus.Properties"
 _OBJECT_MANAGER: Final = "org.freedesktop.DBus.ObjectManager"
 
@@ -26,6 +27,25 @@ async def switch(adapter: str | None, *, on: bool) -> None:
     async with _system_bus() as bus:
         path = f"/org/bluez/{adapter}" if adapter else await _first_adapter(bus)
         await _call(bus, path, _PROPERTIES, "Set", "ssv", [_ADAPTER, "Powered", Variant("b", on)])
+
+
+async def remove(adapter: str | None, address: str) -> None:
+    """Let BlueZ forget a device by its lasting address, with its bond; that of its object may be an older one.
+
+    Raises BleakDeviceNotFoundError where there is none, and as `switch`.
+    """
+    async with _system_bus() as bus:
+        (objects,) = await _call(bus, "/", _OBJECT_MANAGER, "GetManagedObjects", "", [])
+        devices = {path: interfaces[_DEVICE] for path, interfaces in objects.items() if _DEVICE in interfaces}
+        found = [
+            (str(properties["Adapter"].value), path)
+            for path, properties in devices.items()
+            if properties["Address"].value == address and (adapter is None or f"/{adapter}/" in path)
+        ]
+        if not found:
+            raise BleakDeviceNotFoundError(address, f"BlueZ knows no {address}")
+        for owner, path in found:
+            await _call(bus, owner, _ADAPTER, "RemoveDevice", "o", [path])
 
 
 async def _first_adapter(bus: MessageBus) -> str:

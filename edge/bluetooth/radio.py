@@ -113,12 +113,20 @@ class Radio:
             mend = "put the wearable into its pairing mode; one that asks for a code: bluetoothctl pair"
             raise HearthbeatError(reason(error), where=f"pairing {device.address}", mend=mend) from error
 
-    async def unpair(self, device: BLEDevice | str) -> None:
+    async def unpair(self, device: BLEDevice) -> None:
         """Let BlueZ forget a wearable and its bond."""
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             await BleakClient(
                 device, bluez={"adapter": self._adapter} if self._adapter else {}, backend=self._client_backend
             ).unpair()
+
+    async def forget(self, address: str) -> None:
+        """The same by its lasting address, be it in reach or not; BleakDeviceNotFoundError where BlueZ knows none."""
+        if self._client_backend is not None:
+            await BleakClient(address, backend=self._client_backend).unpair()
+            return
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            await power.remove(self._adapter, address)
 
     async def switch_on(self) -> None:
         """Switch on an adapter that is off. Where it isn't BlueZ's there is no switch."""

@@ -165,7 +165,7 @@ async def test_a_strap_that_is_forgotten_is_left_alone(home: Home, capsys: pytes
     await home.until_link(ANNAS, "streaming")
     assert await home.command("devices", "forget", ANNAS, "--json") == 0
     told = printed(capsys)
-    assert (told["bond_removed"], told["daemon"]) == (True, "reloaded")
+    assert (told["forgotten_by_bluetooth"], told["daemon"]) == (True, "reloaded")
     assert home.links() == {}
     assert not strap._device.connections
     assert ANNAS not in home.config.read_text()

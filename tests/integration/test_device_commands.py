@@ -11,12 +11,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from dbus_fast import Variant
+
 from edge import status
 from edge.clock import SystemClock
 from edge.settings import load_settings
 from edge.virtual.strap import VirtualStrap
 from tests.conftest import CHECKOUT
 from tests.edge.test_settings_file import SHIPPED
+from tests.fakes.bluez_objects import DEVICE
 from tests.fakes.home import VirtualHome, virtual_home
 
 
@@ -94,9 +97,31 @@ async def test_a_strap_that_asks_for_a_bond_is_added_and_forgotten_by_one_comman
         assert (added.address, added.name) == (strap.address, "Strap 1")
         code, out, _ = await hearthbeat(home, "devices", "forget", strap.address, "--config", str(config))
         assert code == 0
-        assert "its bond is removed" in out
+        assert "Bluetooth has forgotten it" in out
         assert home.bluez.calls.count("RemoveDevice") == 1
     assert config.read_text().rstrip() == SHIPPED.rstrip()
+
+
+async def test_pain_25_a_bond_is_found_by_the_lasting_address_though_bluez_keeps_it_under_an_older_one(
+    tmp_path: Path,
+) -> None:
+    lasting = "C4:64:E3:00:00:01"
+    config = tmp_path / "hearthbeat.toml"
+    config.write_text(SHIPPED)
+    async with worn(pairing=True) as (home, strap):
+        arguments = ("--person", "parent", "--config", str(config))
+        code, _, complaints = await hearthbeat(home, "devices", "add", strap.address, *arguments)
+        assert code == 0, complaints
+        config.write_text(config.read_text().replace(strap.address, lasting))
+        (path,) = [path for path in home.bluez._tree.objects if path.endswith(strap.address.replace(":", "_"))]
+        home.bluez._tree.change(path, DEVICE, Address=Variant("s", lasting))
+        code, out, _ = await hearthbeat(home, "devices", "forget", lasting, "--config", str(config))
+        assert code == 0
+        assert "Bluetooth has forgotten it" in out
+        assert path not in home.bluez._tree.objects
+        code, _, complaints = await hearthbeat(home, "devices", "forget", lasting, "--config", str(config))
+        assert code == 2
+        assert "devices list" in complaints
 
 
 NOBODY_YET = """
