@@ -42,6 +42,8 @@ _READING_COST: Final = 8
 # A minute is told this long after its end: packets may be held or late for seconds (see RrTimeline), and group commits
 # come every few. What comes still later is told as a further revision. Our choice.
 MINUTE_GRACE_S: Final = 20.0
+# Minutes that are told at a time, so that a backfill of days keeps no commit waiting. Our choice: about ten a second.
+MOST_MINUTES: Final = 60
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -268,7 +270,7 @@ class Recorder:
         return any(notification.id == notification_id for notification in self._waiting.notifications)
 
     def _summarise(self, tell: Callable[[DirtyMinute], OutboxMessage], before: float) -> int:
-        dirty = self._store.minutes.dirty_minutes(before)
+        dirty = self._store.minutes.dirty_minutes(before, MOST_MINUTES)
         if dirty:
             self._store.minutes.commit_summaries([(minute, tell(minute)) for minute in dirty])
         return len(dirty)

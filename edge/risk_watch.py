@@ -168,7 +168,9 @@ Stored = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]
 def _accelerations(
     source: Source, times: NDArray[np.float64], mg: NDArray[np.float64], quality: NDArray[np.uint8]
 ) -> Iterator[Reading]:
-    """Stored accelerations as Readings, each of one quality."""
+    """Stored accelerations as Readings, each of one quality; of samples at the same time the first."""
+    new = np.diff(times, prepend=-np.inf) > 0.0
+    times, mg, quality = times[new], mg[new], quality[new]
     flags = quality & ~np.uint8(Quality.GAP_BEFORE)
     bounds = [0, *(np.flatnonzero(np.diff(flags)) + 1).tolist(), len(flags)] if len(flags) else []
     for begin, end in pairwise(bounds):

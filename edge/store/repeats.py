@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
@@ -18,39 +19,55 @@ from edge.store.blocks import Columns, joined, ticks_per_second
 LATE_S: Final = 60.0
 STREAMED: Final = RAW_CHANNELS | {Channel.HEART_RATE, Channel.RR_INTERVAL, Channel.BATTERY}
 # Equal values of one wearable within so many seconds are one record: its clock, which stamps it, is read anew at each
-# connection, in whole seconds. Our choice. Glucose sensors stamp in whole minutes (see continuous_glucose.py), and
-# measure no more often; beats are stamped to one tick, which may be rounded twice.
+# connection, in whole seconds; so records of the same connection are stamped alike. Our choice. Glucose sensors stamp
+# in whole minutes (see continuous_glucose.py), and measure no more often; beats are stamped to one tick, which may be
+# rounded twice.
 SAME_S: Final[Mapping[Channel, float]] = {Channel.GLUCOSE: 30.0, Channel.RR_INTERVAL: 2.5 / 1024.0}
 SAME_RECORD_S: Final = 2.0
 # Late samples further apart are looked up one stretch after the other, so that memory stays bounded. Our choice.
 _STRETCH_S: Final = 3600.0
 
 
-def tolerance_ticks(channel: Channel) -> int:
+@dataclass(frozen=True, slots=True)
+class Novelty:
+    """Readings of one series: those of the `moment`, and those that may come again, `recent` ones and `late` ones."""
+
+    moment: list[Reading]
+    recent: list[Reading]
+    late: list[Reading]
+
+
+def by_novelty(group: Sequence[Reading]) -> Novelty:
+    """Tell Readings of one series apart by how long before they came they were measured."""
+    sorted_out = Novelty([], [], [])
+    limit_s = LATE_S if group[0].channel in STREAMED else 0.0
+    for reading in group:
+        # Nearly all are of the moment, and `end` takes its time.
+        if reading.received_at - reading.start <= limit_s or reading.received_at - reading.end <= limit_s:
+            sorted_out.moment.append(reading)
+        elif reading.received_at - reading.end <= LATE_S:
+            sorted_out.recent.append(reading)
+        else:
+            sorted_out.late.append(reading)
+    return sorted_out
+
+
+def tolerance_ticks(channel: Channel, *, late: bool) -> int:
     """Within how many ticks equal values are one record."""
-    usual = 0.0 if channel in STREAMED else SAME_RECORD_S
+    usual = SAME_RECORD_S if late and channel not in STREAMED else 0.0
     return int(SAME_S.get(channel, usual) * ticks_per_second(channel))
 
 
-def by_novelty(group: Sequence[Reading]) -> tuple[list[Reading], list[Reading]]:
-    """Readings of one series: those of the moment, and those from the wearable's memory, which may come again."""
-    limit_s = LATE_S if group[0].channel in STREAMED else 0.0
-    fresh: list[Reading] = []
-    late: list[Reading] = []
-    for reading in group:
-        # Nearly all are of the moment, and `end` takes its time.
-        new = reading.received_at - reading.start <= limit_s or reading.received_at - reading.end <= limit_s
-        (fresh if new else late).append(reading)
-    return fresh, late
-
-
-def without_repeats(new: Columns, channel: Channel, stored: Callable[[int, int], Columns | None]) -> Columns:
+def without_repeats(
+    new: Columns, channel: Channel, stored: Callable[[int, int], Columns | None], *, late: bool
+) -> Columns:
     """The samples of `new` that are not stored yet, in the order of time, each once.
 
-    `stored` gives the samples of the series from one tick to another, both included, None where there are none.
+    `late` says that they come from another connection than the one that they were measured in. `stored` gives the
+    samples of the series from one tick to another, both included, None where there are none.
     """
     new = new.in_order()
-    tolerance = tolerance_ticks(channel)
+    tolerance = tolerance_ticks(channel, late=late)
     kept = []
     for stretch in _stretches(new, round(_STRETCH_S * ticks_per_second(channel))):
         old = stored(int(stretch.times[0]) - tolerance, int(stretch.times[-1]) + tolerance)

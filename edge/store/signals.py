@@ -88,21 +88,19 @@ class Signals:
 
     def _append_group(self, group: Sequence[Reading]) -> Columns:
         """Store Readings of one series; the samples that are new."""
-        fresh, repeats = by_novelty(group)
-        if not repeats:
-            columns = columns_of(group)
-            self._append_columns(group, columns)
-            return columns
+        novelty = by_novelty(group)
         pieces = []
-        if fresh:
-            pieces.append(columns_of(fresh))
-            self._append_columns(fresh, pieces[0])
-        pieces.append(self._new_samples(repeats))
-        if pieces[-1].times.size:
-            self._append_columns(repeats, pieces[-1])
-        return joined(pieces)
+        if novelty.moment:
+            pieces.append(columns_of(novelty.moment))
+            self._append_columns(novelty.moment, pieces[0])
+        for old, late in ((novelty.recent, False), (novelty.late, True)):
+            if old:
+                pieces.append(self._new_samples(old, late=late))
+                if pieces[-1].times.size:
+                    self._append_columns(old, pieces[-1])
+        return pieces[0] if len(pieces) == 1 else joined(pieces)
 
-    def _new_samples(self, group: Sequence[Reading]) -> Columns:
+    def _new_samples(self, group: Sequence[Reading], *, late: bool) -> Columns:
         """The samples of Readings of one series that are not stored yet."""
         first = group[0]
         row = self._connection.row(
@@ -117,7 +115,7 @@ class Signals:
             limits = {"series": row[0], "first": begin, "last": end}
             return self._read(_OF_A_SERIES, limits, first.channel)
 
-        return without_repeats(columns, first.channel, stored)
+        return without_repeats(columns, first.channel, stored, late=late)
 
     def _append_columns(self, group: Sequence[Reading], columns: Columns) -> None:
         channel = group[0].channel

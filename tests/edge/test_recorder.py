@@ -21,7 +21,7 @@ from edge.readings import (
     Reading,
     Severity,
 )
-from edge.recorder import MINUTE_GRACE_S, MOST_RAW_WAITING, Recorder
+from edge.recorder import MINUTE_GRACE_S, MOST_MINUTES, MOST_RAW_WAITING, Recorder
 from edge.store.minutes import DirtyMinute
 from edge.store.store import Store
 from tests.fakes.clock import ManualClock
@@ -209,3 +209,12 @@ async def test_pain_22_while_the_disk_is_full_acceleration_goes_before_beats(tmp
         times = store.signals.series("anna", Channel.ACCELERATION, 0.0, START + 1e6).times
         assert times[0] == START + 20.0 * recorder.dropped_readings
         assert len(times) == (MOST_RAW_WAITING // 3000 + 50 - recorder.dropped_readings) * 1000
+
+
+async def test_a_backfill_of_days_is_told_bit_by_bit(tmp_path: Path) -> None:
+    async with recording(tmp_path) as (recorder, store, _clock):
+        recorder.keep([rr(START - 60.0 * minute, 800.0) for minute in range(2 * MOST_MINUTES)], [])
+        await recorder.commit()
+        for told in (MOST_MINUTES, 2 * MOST_MINUTES, 2 * MOST_MINUTES):
+            await recorder.tell_minutes(START + 60 + MINUTE_GRACE_S)
+            assert store.outbox.outbox_depth() == told

@@ -100,6 +100,17 @@ def test_a_record_whose_clock_was_read_anew_is_the_same_record(store: Store) -> 
     assert everything(store, Channel.GLUCOSE).times.size == 10
 
 
+def test_equal_values_that_come_at_once_are_as_many_as_were_measured(store: Store) -> None:
+    """A thermometer that tells every second, and stamps by its own clock."""
+    warm = [Reading("anna", "AA", Channel.TEMPERATURE, "°C", START + n, START + n + 0.4, (36.6,)) for n in range(20)]
+    store.commit(Batch(readings=warm))
+    store.commit(Batch(readings=warm[-1:]))
+    assert everything(store, Channel.TEMPERATURE).times.size == 20
+    again = [replace(one, start=one.start + 1.0, received_at=NOW) for one in warm]
+    store.commit(Batch(readings=again))
+    assert everything(store, Channel.TEMPERATURE).times.size == 20
+
+
 def test_equal_values_of_the_moment_are_no_repeats(store: Store) -> None:
     burst = [Reading("anna", "AA", Channel.HEART_RATE, "bpm", START, START, (60.0,)) for _ in range(3)]
     store.commit(Batch(readings=burst))
