@@ -73,6 +73,12 @@ class Home:
         assert now[: len(before)] == before
         return status
 
+    async def unheard(self) -> None:
+        """Wait until nobody listens to the strap."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self.strap.subscribed.is_set():  # noqa: ASYNC110 -- the strap has an event for the opposite only
+                await asyncio.sleep(0.1)
+
     def sent(self, since: float, until: float) -> list[int]:
         """The ticks (1/1024 s) of every RR interval that has left the strap in packets between two wall-clock times."""
         packets = (packet for packet in self.strap.sent if since <= packet.at <= until)
@@ -114,4 +120,4 @@ async def living_in(folder: Path, factory: Disk) -> AsyncIterator[Home]:
             with suppress(asyncio.CancelledError):
                 await heart
             await air.pull_out()
-            await machine.cut_power()
+            await machine.scrap()

@@ -6,10 +6,10 @@ import asyncio
 import base64
 import json
 import shlex
-import shutil
 from pathlib import Path
 from typing import Any, Final
 
+from tests.debian_root import run
 from tests.system.disk import Disk
 
 # Emulated, on a busy machine: far above what a boot or any command of ours takes.
@@ -36,9 +36,8 @@ class Machine:
         self._agent = folder / "agent.sock"
         self._asked = 0
         self._qemu: asyncio.subprocess.Process | None = None
-        self._reader: asyncio.StreamReader
-        self._writer: asyncio.StreamWriter
-        shutil.copyfile(factory.image, self._disk)
+        self._connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        run("cp", "--sparse=always", str(factory.image), str(self._disk))
 
     async def switch_on(self) -> None:
         """Power on; returns when the emulator runs, long before the machine has booted."""
@@ -52,7 +51,7 @@ class Machine:
     async def booted(self) -> None:
         """Wait until the machine takes commands."""
         async with asyncio.timeout(_PATIENCE_S):
-            self._reader, self._writer = await asyncio.open_unix_connection(self._agent)
+            self._connection = await asyncio.open_unix_connection(self._agent)
             await self._ask("guest-ping")  # it is read as soon as the agent is there
 
     async def cut_power(self) -> None:
@@ -61,10 +60,16 @@ class Machine:
             return
         self._qemu.kill()
         await self._qemu.wait()
-        self._writer.close()
+        if self._connection is not None:
+            self._connection[1].close()
         for socket in (self.radio, self._agent):
             socket.unlink(missing_ok=True)
-        self._qemu = None
+        self._qemu = self._connection = None
+
+    async def scrap(self) -> None:
+        """Cut its power for good; of all that it was only its log stays."""
+        await self.cut_power()
+        self._disk.unlink()
 
     async def run(self, *command: str) -> str:
         """What a command of root's prints; raises CommandError when it fails, TimeoutError when it takes for ever."""
@@ -90,12 +95,14 @@ class Machine:
         return await self.run("systemctl", "show", "--value", f"--property={name}", unit)
 
     async def _ask(self, execute: str, **arguments: object) -> Any:
+        assert self._connection is not None, "the machine has not booted"
+        reader, writer = self._connection
         self._asked += 1
         order = {"execute": execute, "arguments": arguments, "id": self._asked}
-        self._writer.write(json.dumps(order).encode() + b"\n")
-        await self._writer.drain()
+        writer.write(json.dumps(order).encode() + b"\n")
+        await writer.drain()
         # What comes first may be the answer to a question whose asker has given up.
-        while (answer := json.loads(await self._reader.readline())).get("id") != self._asked:
+        while (answer := json.loads(await reader.readline())).get("id") != self._asked:
             pass
         if "error" in answer:
             raise CommandError(f"{execute}: {answer['error']}")
