@@ -7,16 +7,17 @@ BIN := $(VENV)/bin
 # Wheels only: nothing here needs a compiler, and a package without a wheel should say so at once.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --only-binary :all:
 
-.PHONY: help demo test lint bench arm-test install clean
+.PHONY: help demo test lint bench arm-test system-test install clean
 
 help:
-	@echo "make demo     a simulated strap, an alert, a phone and a broker on this machine"
-	@echo "make test     lint, types, import rules and every test"
-	@echo "make lint     lint, types and import rules only"
-	@echo "make bench    the benchmarks, as ratios"
-	@echo "make arm-test the package and every model under emulation of a 64-bit ARM, with the same answers as here"
-	@echo "make install  the daemon as a systemd service (as root)"
-	@echo "make clean    remove what these made"
+	@echo "make demo         a simulated strap, an alert, a phone and a broker on this machine"
+	@echo "make test         lint, types, import rules and every test but the two below"
+	@echo "make lint         lint, types and import rules only"
+	@echo "make bench        the benchmarks, as ratios"
+	@echo "make arm-test     the package and every model on an emulated 64-bit ARM, with the same answers as here"
+	@echo "make system-test  systemd, bluetoothd and the daemon in an emulated machine, which is then harmed (as root)"
+	@echo "make install      the daemon as a systemd service (as root)"
+	@echo "make clean        remove what these made"
 
 demo: $(VENV)/installed-demo
 	$(BIN)/hearthbeat demo
@@ -38,6 +39,10 @@ bench: $(VENV)/installed-dev
 arm-test: $(VENV)/installed-dev
 	@tests/debian-packages arm
 	$(BIN)/pytest tests/arm --capture=no
+
+system-test: $(VENV)/installed-dev
+	@tests/debian-packages system
+	$(BIN)/pytest tests/system --capture=no
 
 install:
 	PYTHON="$(PYTHON)" systemd/install
