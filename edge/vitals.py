@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from edge.readings import UNSOUND, Channel
+from edge.readings import UNSOUND, Channel, Quality
 from edge.signals.news2 import News2, Vitals
 from edge.signals.night_baseline import joined, rates_of_heart_rate, rates_of_rr
 from edge.store.store import Store
@@ -17,7 +17,8 @@ STRETCH_S: Final = 300.0
 LEAST_MINUTES: Final = 3
 # What is measured now and then counts for an hour: so often NEWS2 is taken where it is 5 or more (RCP 2017, chart 4).
 FRESH_S: Final = 3600.0
-_BAD: Final = int(UNSOUND)
+# A record of which nobody knows when it was made says nothing of now.
+_BAD: Final = int(UNSOUND | Quality.TIME_UNSURE)
 
 
 def stored_vitals(store: Store, person: str, now: float) -> Vitals:

@@ -131,6 +131,14 @@ def test_what_the_other_wearables_measured_lately_counts(path: Path) -> None:
         assert stored_vitals(store, "anna", START + 3600.0).temperature is None
 
 
+def test_pain_11_a_record_that_a_wrong_clock_has_stamped_is_not_of_now(path: Path) -> None:
+    now = START + 7200.0
+    with Store(path) as store:
+        unsure = sample(Channel.SYSTOLIC, now - 60.0, 85.0, Quality.TIME_UNSURE)
+        store.commit(Batch(readings=[sample(Channel.SYSTOLIC, now - 1200.0, 120.0), unsure]))
+        assert stored_vitals(store, "anna", now).systolic == 120.0
+
+
 def test_what_is_measured_by_hand_comes_first(settings: Settings, path: Path) -> None:
     with Store(path) as store:
         store.commit(Batch(readings=pulse(SystemClock().wall() - 1.0, 5, 72.0)))
