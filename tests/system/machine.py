@@ -18,7 +18,7 @@ _ASKED_EVERY_S: Final = 0.2
 
 
 class CommandError(AssertionError):
-    """A command in the machine failed."""
+    """A command in the machine failed, or the emulator itself."""
 
 
 class Machine:
@@ -41,11 +41,11 @@ class Machine:
 
     async def switch_on(self) -> None:
         """Power on; returns when the emulator runs, long before the machine has booted."""
-        log = await asyncio.to_thread(self.log.open, "a")
-        self._qemu = await asyncio.create_subprocess_exec(*self._command(), stdout=log, stderr=log)
-        log.close()
+        nothing, pipe = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
+        self._qemu = await asyncio.create_subprocess_exec(*self._command(), stdin=nothing, stdout=nothing, stderr=pipe)
         while not (self.radio.exists() and self._agent.exists()):
-            assert self._qemu.returncode is None, f"QEMU ended: {self.log.read_text(errors='replace')[-500:]}"
+            if self._qemu.returncode is not None:
+                raise CommandError(f"QEMU: {(await self._qemu.communicate())[1].decode()}")
             await asyncio.sleep(_ASKED_EVERY_S)
 
     async def booted(self) -> None:
@@ -114,20 +114,10 @@ class Machine:
             return ["-chardev", f"socket,id={name},path={socket},server=on,wait=off", "-device", device]
 
         return [
-            *(
-                "qemu-system-x86_64",
-                "-M",
-                "q35",
-                "-accel",
-                "tcg,thread=multi",
-                "-cpu",
-                "max",
-                "-smp",
-                "2",
-                "-m",
-                "1024",
-            ),
-            *("-nodefaults", "-no-reboot", "-display", "none", "-nic", "none", "-serial", "stdio"),
+            *("qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max"),
+            *("-smp", "2", "-m", "1024"),
+            *("-nodefaults", "-no-reboot", "-display", "none", "-nic", "none"),
+            *("-chardev", f"file,id=log,path={self.log},append=on", "-serial", "chardev:log"),
             *("-kernel", str(self._factory.kernel), "-initrd", str(self._factory.ram_disk)),
             *("-append", "root=/dev/vda rw console=ttyS0 quiet"),
             *("-drive", f"file={self._disk},format=raw,if=virtio"),

@@ -120,7 +120,7 @@ async def test_pain_06_a_frozen_daemon_is_started_anew_by_the_watchdog(home: Hom
     assert int(await home.machine.show(UNIT, "NRestarts")) == restarts + 1
 
 
-async def test_after_a_power_cut_the_machine_comes_back_and_has_lost_ten_seconds_at_most(home: Home) -> None:
+async def test_pain_24_a_power_cut_loses_ten_seconds_at_most_and_nothing_that_was_stored(home: Home) -> None:
     heard_since = time.time()
     before = await home.stored()
     await asyncio.sleep(2 * LOST_S)
