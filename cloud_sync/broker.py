@@ -54,13 +54,16 @@ class Broker:
         return f"{self.host}:{self.port}"
 
 
-def make_client(broker: Broker, client_id: str) -> mqtt.Client:
-    """A client whose session `broker` keeps; raises BrokerError when a file of the settings cannot be used."""
+def make_client(broker: Broker, client_id: str, *, keeps_session: bool = True) -> mqtt.Client:
+    """A client, whose session `broker` keeps or not; raises BrokerError when a file of the settings cannot be used."""
     if broker.protocol == "5":
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv5)
     else:
         client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id, clean_session=False, protocol=MQTTProtocolVersion.MQTTv311
+            CallbackAPIVersion.VERSION2,
+            client_id,
+            clean_session=not keeps_session,
+            protocol=MQTTProtocolVersion.MQTTv311,
         )
     if broker.tls:
         client.tls_set_context(_tls_context(broker))
@@ -69,12 +72,12 @@ def make_client(broker: Broker, client_id: str) -> mqtt.Client:
     return client
 
 
-def send_connect(client: mqtt.Client, broker: Broker) -> None:
-    """Reach the broker and ask for a session; raises BrokerError when it cannot be reached."""
+def send_connect(client: mqtt.Client, broker: Broker, *, session_expiry_s: int = SESSION_EXPIRY_S) -> None:
+    """Reach the broker and ask for a session, kept for so long after; raises BrokerError when it cannot be reached."""
     try:
         if broker.protocol == "5":
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has no types here
-            properties.SessionExpiryInterval = SESSION_EXPIRY_S
+            properties.SessionExpiryInterval = session_expiry_s
             client.connect(broker.host, broker.port, KEEP_ALIVE_S, clean_start=False, properties=properties)
         else:
             client.connect(broker.host, broker.port, KEEP_ALIVE_S)

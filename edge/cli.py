@@ -1,4 +1,4 @@
-"""The command line: `hearthbeat run|demo|assess|status|devices|models|alerts|people|export|erase`.
+"""The command line: `hearthbeat run|demo|assess|status|devices|models|alerts|people|export|erase|doctor`.
 
 Exit codes: 0 done, 1 the run found a fault, 2 wrong use or bad input, with one line on stderr that says what, where and
 how to mend it. Every command imports only what it needs: `run` must have its first sample within two seconds.
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from edge.arguments import Arguments
 from edge.data_commands import add_data
 from edge.device_commands import add_devices
+from edge.doctor_commands import add_doctor
 from edge.errors import HearthbeatError, WrongUseError
 from edge.options import add_config, add_json, positive
 from edge.people_commands import add_people
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_alerts(commands)
     add_people(commands)
     add_data(commands)
+    add_doctor(commands)
     return parser
 
 
