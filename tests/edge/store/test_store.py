@@ -21,6 +21,7 @@ from sqlite_utils import Database, Migrations
 
 from edge.errors import StoreError
 from edge.readings import AlertState, Channel, Explanation, FaultKind, Priority, Risk, Severity
+from edge.store.blocks import codec_of, columns_of, pack
 from edge.store.connection import Connection
 from edge.store.schema import MIGRATIONS, migrate
 from edge.store.store import Batch, Store
@@ -300,6 +301,39 @@ def test_an_older_store_is_brought_up_to_date_and_keeps_what_it_has(path: Path) 
     migrate(connection, _later_edition(broken=False))
     assert connection.rows("SELECT id, acknowledged_at FROM alerts") == [("alert-1", None)]
     connection.close()
+
+
+def test_what_the_first_edition_stored_is_read_and_its_minutes_are_told_no_second_first_time(path: Path) -> None:
+    first = Migrations("hearthbeat")
+    with closing(sqlite3.connect(":memory:")) as empty:
+        for migration in MIGRATIONS.pending(Database(empty)):
+            if migration.name in {"first_edition", "forecasts"}:
+                first(name=migration.name)(migration.fn)
+    connection = Connection(path)
+    migrate(connection, first)
+    columns = columns_of([rr(START + second, 1024) for second in range(600)])
+    packed = pack(columns, Channel.RR_INTERVAL, codec_of(Channel.RR_INTERVAL, sealed=True))
+    begin, end = int(columns.times[0]), int(columns.times[-1])
+    minute = int(START) // 60 + 10
+    for statement, row in (
+        ("INSERT INTO names VALUES (?, ?)", (1, "anna")),
+        ("INSERT INTO summarised VALUES (?, ?)", (1, minute)),
+        (
+            "INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (1, "anna", "AA", "rr_interval", end, 1024, 0, START, 0, 1024),
+        ),
+        (
+            "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (1, 1, 600, begin, end, packed.origin, packed.times, packed.samples, packed.quality),
+        ),
+    ):
+        connection.execute(statement, row)
+    connection.close()
+    with Store(path) as store:
+        part = store.signals.series("anna", Channel.RR_INTERVAL, START + 100.0, START + 110.0)
+        assert part.times.tolist() == [START + second for second in range(101, 111)]
+        store.commit(Batch(readings=[rr(START + 590.0, 1000), rr(START + 700.0, 1000)]))
+        assert [dirty.revision for dirty in store.minutes.dirty_minutes(START + 1e6)] == [2, 1]
 
 
 def test_a_migration_that_fails_leaves_the_store_as_it_was(path: Path) -> None:
