@@ -120,6 +120,8 @@ class SettingsFile:
     def _append(self, table: _Holder, key: str, fields: Mapping[str, Any]) -> None:
         """Add a table to a list of them; a comment that introduces what follows stays in front of that."""
         listed = table.get(key)
+        if listed is not None and not isinstance(listed, list):
+            raise SettingsError(f"{key} is no list of tables", where=str(self.path), mend=f"write [[{key}]]")
         if listed is not None and not isinstance(listed, AoT):
             inline = tomlkit.inline_table()
             inline.update(fields)
@@ -156,6 +158,8 @@ class SettingsFile:
         if not isinstance(orders, MutableMapping):
             return
         for channel, order in list(orders.items()):
+            if not isinstance(order, list):
+                continue  # the check refuses it
             for named in [named for named in order if str(named).upper() == address]:
                 order.remove(named)
             if not order:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tomlkit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -153,6 +154,57 @@ def test_a_change_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
     assert path.read_text() == SHIPPED + "# mine\n"
 
 
+_KEYS = st.sampled_from(["id", "contacts", "wearables", "sources", "address", "spo2"])
+_LEAVES = (
+    st.booleans() | st.integers(0, 9) | st.text("aB:#[]\n\"'", max_size=4) | st.sampled_from(["anna", WATCH, CUFF])
+)
+_ODD = st.recursive(
+    _LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4), max_leaves=12
+)
+_PEOPLE = st.lists(
+    st.fixed_dictionaries({"id": st.just("anna") | _ODD}, optional={"wearables": _ODD, "sources": _ODD}), max_size=2
+)
+
+
+@given(
+    tables=st.fixed_dictionaries(
+        {}, optional={"people": _PEOPLE | _ODD, "shared": _ODD, "contacts": _ODD, "home": _ODD}
+    ),
+    change=st.sampled_from("wspfc"),
+)
+@settings(max_examples=100, deadline=None)
+def test_whatever_the_file_holds_a_change_is_made_or_refused_in_one_line(
+    tmp_path_factory: pytest.TempPathFactory, tables: dict[str, object], change: str
+) -> None:
+    path = tmp_path_factory.mktemp("home") / "hearthbeat.toml"
+    path.write_text(tomlkit.dumps(tables), encoding="utf-8")
+    refused = None
+    try:
+        file = SettingsFile(path)
+        make(file, change, WATCH)
+        file.save()
+    except HearthbeatError as error:
+        refused = error
+    if refused is not None:
+        assert len(str(refused).splitlines()) == 1
+        assert refused.exit_code == 2
+
+
+def make(file: SettingsFile, change: str, address: str) -> None:
+    """One of the changes that commands make."""
+    match change:
+        case "w":
+            file.add_wearable("anna", WATCH, "watch")
+        case "s":
+            file.add_shared(CUFF, "", [])
+        case "p":
+            file.add_person("bert", "Bert", ["annas-phone"])
+        case "c":
+            file.add_contact("berts-phone", "berts-phone.url")
+        case _:
+            file.remove_device(address)
+
+
 @given(st.data())
 @settings(max_examples=40, deadline=None)
 def test_no_comment_is_ever_lost(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
@@ -167,16 +219,7 @@ def test_no_comment_is_ever_lost(tmp_path_factory: pytest.TempPathFactory, data:
     file = SettingsFile(path)
     for change in data.draw(st.lists(st.sampled_from("wspfc"), max_size=6, unique=True)):
         try:
-            if change == "w":
-                file.add_wearable("anna", WATCH, "watch")
-            elif change == "s":
-                file.add_shared(CUFF, "", [])
-            elif change == "p":
-                file.add_person("bert", "Bert", ["annas-phone"])
-            elif change == "c":
-                file.add_contact("berts-phone", "berts-phone.url")
-            else:
-                file.remove_device(data.draw(st.sampled_from([WATCH, CUFF])))
+            make(file, change, data.draw(st.sampled_from([WATCH, CUFF])))
         except HearthbeatError:
             continue
     file.save()
