@@ -9,7 +9,9 @@ every 6 s is about 0.2 GB for each, so that 7 days or 90 make no difference to h
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -26,6 +28,8 @@ SECONDS_PER_DAY: Final = 86_400.0
 # 03:30 local time: most people sleep, and no daylight-saving change skips or repeats it in Europe or America, where the
 # clocks change between one and three o'clock.
 HOUR, MINUTE = 3, 30
+# Free pages that are given back to the disk before the next commit may come: 2 MB. Our choice.
+PAGES_AT_A_TIME: Final = 2048
 # A home that slept at that time catches up when it wakes within this many seconds, once however often it was missed.
 MISFIRE_GRACE_S: Final = 6 * 3600
 
@@ -60,25 +64,36 @@ class Maintenance:
         self.tried = False
 
     async def run(self) -> None:
-        """Forget what is too old, tidy the file, check it and write a backup beside it."""
+        """Forget what is too old, tidy the file, check it and write a backup beside it; commits go on meanwhile."""
         try:
-            now = self._clock.wall()
-            keep_s, keep_raw_s = self._keep_days * SECONDS_PER_DAY, self._keep_raw_days * SECONDS_PER_DAY
-            await self._recorder.call(self._store.forget_before, now - keep_s, now - keep_raw_s)
-            await self._give_up_claims(now)
-            await self._recorder.call(self._store.maintain)
-            await self._recorder.call(self._store.check)
-            await self._recorder.call(self._store.backup, self._store.path.with_name(BACKUP_NAME))
+            await self._tidy()
+            # Of minutes that a memory card takes to read the file and write it again no commit must wait one: this is
+            # done through a connection of its own.
+            await asyncio.to_thread(_check_and_back_up, self._store.path)
         except StoreError as error:
             self.fault = str(error)
             _log.error("maintenance failed", error=self.fault)
         else:
             self.fault = None
-            _log.info("maintenance done", kept_days=self._keep_days)
+            _log.info("maintenance done", kept_days=self._keep_days, kept_raw_days=self._keep_raw_days)
+        self.tried = True
+
+    async def _tidy(self) -> None:
+        now = self._clock.wall()
+        keep_s, keep_raw_s = self._keep_days * SECONDS_PER_DAY, self._keep_raw_days * SECONDS_PER_DAY
+        await self._recorder.call(self._store.forget_before, now - keep_s, now - keep_raw_s)
+        await self._give_up_claims(now)
+        while await self._recorder.call(self._store.give_back, PAGES_AT_A_TIME):
+            pass
 
     async def _give_up_claims(self, now: float) -> None:
         """Let measurements that nobody has claimed in time stay nobody's; while they are kept they can be claimed."""
         unanswered = await self._recorder.call(self._store.claims.expire_before, now - PATIENCE_S, now)
         if unanswered:
             _log.info("nobody has said whose they are", measurements=unanswered)
-        self.tried = True
+
+
+def _check_and_back_up(path: Path) -> None:
+    with Store(path) as store:
+        store.check()
+        store.backup(path.with_name(BACKUP_NAME))

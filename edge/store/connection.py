@@ -114,13 +114,14 @@ class Connection:
         rows = self.rows(sql, parameters)
         return rows[0] if rows else None
 
-    def vacuum(self) -> None:
-        """Give the free pages back to the disk."""
+    def vacuum(self, pages: int) -> bool:
+        """Give so many of the free pages back to the disk; whether there are more."""
         try:
             # A script steps to the end of the statement; execute would stop after its first page.
-            self._sqlite.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
+            self._sqlite.executescript(f"PRAGMA incremental_vacuum({pages}); PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
             raise store_error(error, self.path) from error
+        return self.row("PRAGMA freelist_count") != (0,)
 
     def rewrite(self) -> None:
         """Write the file anew without free pages, and empty the write-ahead log: what was deleted is in neither."""

@@ -25,6 +25,7 @@ from edge.store.schema import migrate
 from edge.store.signals import Signals
 
 DEFAULT_OUTBOX_BUDGET: Final = 64 * 1024 * 1024
+_MANY_PAGES: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,13 @@ class Store:
         return erasure.erase(self._connection, person)
 
     def maintain(self) -> None:
-        """Give free pages back to the disk; once a day is enough."""
-        self._connection.vacuum()
+        """Give all free pages back to the disk; once a day is enough."""
+        while self.give_back(_MANY_PAGES):
+            pass
+
+    def give_back(self, pages: int) -> bool:
+        """Give as many free pages back to the disk; whether there are more."""
+        return self._connection.vacuum(pages)
 
     def check(self) -> None:
         """Look through the whole file; raises StoreError when it is damaged."""

@@ -286,7 +286,7 @@ def _later_edition(*, broken: bool) -> Migrations:
 
     @later()
     def second_edition(database: Database) -> None:
-        database.execute("ALTER TABLE alerts ADD COLUMN acknowledged_at REAL")
+        database.execute("ALTER TABLE alerts ADD COLUMN weather TEXT")
         if broken:
             database.execute("INSERT INTO missing VALUES (1)")
 
@@ -299,7 +299,7 @@ def test_an_older_store_is_brought_up_to_date_and_keeps_what_it_has(path: Path) 
     connection = Connection(path)
     migrate(connection, _later_edition(broken=False))
     migrate(connection, _later_edition(broken=False))
-    assert connection.rows("SELECT id, acknowledged_at FROM alerts") == [("alert-1", None)]
+    assert connection.rows("SELECT id, weather FROM alerts") == [("alert-1", None)]
     connection.close()
 
 
