@@ -124,7 +124,7 @@ class ExplanationMessage(BaseModel):
 class AlertMessage(_Message):
     """One transition of an alert; times are seconds since 1970 UTC."""
 
-    id: UUID = Field(title="unique for alert and state")
+    id: UUID = Field(title="unique for alert and turn")
     alert: str = Field(title="id of the episode")
     kind: str = Field(title="what it is about: a risk's name, or a fault's")
     severity: Severity = Field(title="how much it matters")
@@ -132,13 +132,15 @@ class AlertMessage(_Message):
     since: float = Field(title="when the evidence began, s")
     opened_at: float = Field(title="when the evidence was complete, s")
     cleared_at: float | None = Field(default=None, title="when it ended, s")
+    acknowledged_at: float | None = Field(default=None, title="when somebody has taken it up, s")
+    snoozed_until: float | None = Field(default=None, title="until when nobody at home is told, s")
     explanation: ExplanationMessage = Field(title="why")
 
 
 class FaultMessage(_Message):
     """One transition of a fault; times are seconds since 1970 UTC. Addresses of wearables and names stay at home."""
 
-    id: UUID = Field(title="unique for fault, state and severity")
+    id: UUID = Field(title="unique for fault and turn")
     fault: str = Field(title="id of the episode")
     kind: str = Field(title="what is wrong, such as no_data or bluetooth")
     person: str | None = Field(default=None, title="whose monitoring suffers, where it is one person's")
@@ -148,6 +150,8 @@ class FaultMessage(_Message):
     since: float = Field(title="when it began, s")
     opened_at: float = Field(title="when it was told, s")
     cleared_at: float | None = Field(default=None, title="when it ended, s")
+    acknowledged_at: float | None = Field(default=None, title="when somebody has taken it up, s")
+    snoozed_until: float | None = Field(default=None, title="until when nobody at home is told, s")
     sentence: str = Field(title="what is wrong and what to do, for a lay person")
 
 
@@ -178,9 +182,13 @@ def minute_summary(
     return OutboxMessage(str(identifier), topic, message.payload(), Priority.SUMMARY, dirty.end)
 
 
-def alert(home: str, alert: Alert) -> OutboxMessage:
-    """The message that tells an alert's present state."""
-    identifier = uuid5(_NAMESPACE, f"alert/{home}/{alert.id}/{alert.state}")
+def alert(home: str, alert: Alert, turn: str = "", at: float | None = None) -> OutboxMessage:
+    """The message that tells an alert's present state.
+
+    `turn` names a turn within that state, such as an acknowledgement; `at` is when it came about, in s since 1970 UTC,
+    None where the state began or ended with it.
+    """
+    identifier = uuid5(_NAMESPACE, "/".join(filter(None, ("alert", home, alert.id, alert.state, turn))))
     message = AlertMessage(
         id=identifier,
         alert=alert.id,
@@ -190,16 +198,19 @@ def alert(home: str, alert: Alert) -> OutboxMessage:
         since=alert.since,
         opened_at=alert.opened_at,
         cleared_at=alert.cleared_at,
+        acknowledged_at=alert.acknowledged_at,
+        snoozed_until=alert.snoozed_until,
         explanation=ExplanationMessage(sentence=alert.explanation.sentence, numbers=dict(alert.explanation.numbers)),
     )
-    created = alert.opened_at if alert.cleared_at is None else alert.cleared_at
+    created = _began(alert) if at is None else at
     topic = f"{_ROOT}/{home}/{alert.person}/alert"
     return OutboxMessage(str(identifier), topic, message.payload(), Priority.ALERT, created)
 
 
-def fault(home: str, alert: Alert) -> OutboxMessage:
-    """The message that tells the present state of a fault's alert."""
-    identifier = uuid5(_NAMESPACE, f"fault/{home}/{alert.id}/{alert.state}/{alert.severity}")
+def fault(home: str, alert: Alert, turn: str = "", at: float | None = None) -> OutboxMessage:
+    """The message that tells the present state of a fault's alert; `turn` and `at` are as for `alert`."""
+    parts = ("fault", home, alert.id, alert.state, alert.severity, turn)
+    identifier = uuid5(_NAMESPACE, "/".join(filter(None, parts)))
     message = FaultMessage(
         id=identifier,
         fault=alert.id,
@@ -211,10 +222,16 @@ def fault(home: str, alert: Alert) -> OutboxMessage:
         since=alert.since,
         opened_at=alert.opened_at,
         cleared_at=alert.cleared_at,
+        acknowledged_at=alert.acknowledged_at,
+        snoozed_until=alert.snoozed_until,
         sentence=alert.explanation.sentence,
     )
-    created = alert.opened_at if alert.cleared_at is None else alert.cleared_at
+    created = _began(alert) if at is None else at
     return OutboxMessage(str(identifier), f"{_ROOT}/{home}/fault", message.payload(), Priority.FAULT, created)
+
+
+def _began(alert: Alert) -> float:
+    return alert.opened_at if alert.cleared_at is None else alert.cleared_at
 
 
 def status_topic(home: str) -> str:

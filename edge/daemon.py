@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing
@@ -23,7 +22,9 @@ from cloud_sync import messages
 from cloud_sync.broker import Broker
 from cloud_sync.publisher import Publisher
 from edge import control, status
+from edge.alerts.faults import is_fault
 from edge.alerts.house_faults import BrokerSight
+from edge.attending import Attending, rests_on_fresh_data
 from edge.bluetooth.link import SILENCE_LIMIT_S
 from edge.bluetooth.radio import Radio
 from edge.clock import Clock, SystemClock, is_set
@@ -33,17 +34,16 @@ from edge.faults_watch import FaultsWatch, Parts
 from edge.household import Household
 from edge.maintenance import SECONDS_PER_DAY, Maintenance, nightly
 from edge.minute_summaries import summaries_of
-from edge.nights import TELL_HOUR, TELL_MINUTE, NightWatch
+from edge.nights import RESTING_HEART_RATE, TELL_HOUR, TELL_MINUTE, NightWatch
 from edge.notify.courier import Courier
 from edge.notify.phone import Contact
-from edge.notify.texts import alert_text
 from edge.opening import Opening
 from edge.pipeline import Pipeline
-from edge.readings import RAW_CHANNELS, Alert, Notification, OutboxMessage
+from edge.readings import RAW_CHANNELS, Alert, OutboxMessage
 from edge.recorder import Recorder
 from edge.risks.catalogue import is_critical, model_folders
 from edge.risks.model import RiskModel
-from edge.settings import PersonSettings, Settings, contact_url
+from edge.settings import Settings, contact_url
 from edge.store.minutes import DirtyMinute
 from edge.store.store import Store
 from edge.supervision import Progress, ServiceManager, watch, watchdog_period
@@ -55,7 +55,6 @@ COURIER_LIMIT_S: Final = 60.0
 PIPELINE_LIMIT_S: Final = 120.0
 # How often the people's silence is looked at, and the publisher's health.
 ROUND_S: Final = 30.0
-_NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:hearthbeat:notification")
 
 _log = structlog.get_logger("daemon")
 
@@ -133,6 +132,15 @@ class Daemon:
                 chance=self._chance,
                 progress=self.progress.register("courier", COURIER_LIMIT_S),
             )
+            self._attending = Attending(
+                None if self._publisher is None else self.settings.home.id,
+                self._recorder,
+                self.clock,
+                people=lambda: self.settings.people,
+                fault_notifications=lambda turn: self._faults.notifications(turn),  # noqa: PLW0108 -- made below
+                is_fresh=self._is_fresh,
+            )
+            await self._attending.restore(store)
             self._household = Household(
                 models,
                 store,
@@ -141,7 +149,7 @@ class Daemon:
                 radio=self._radio,
                 chance=self._chance,
                 inference=self._inference,
-                say=self._say,
+                say=self._attending.say,
                 silence_limit_s=self._silence_limit_s,
             )
             await self._household.move_in(self.settings)
@@ -153,7 +161,7 @@ class Daemon:
                 self.clock,
                 parts=self._parts,
                 outcomes=lambda: self._courier.outcomes,
-                tell=None if self._publisher is None else partial(messages.fault, self.settings.home.id),
+                say=self._attending.say_fault,
             )
             await self._faults.restore()
             await self._live(stack)
@@ -162,7 +170,7 @@ class Daemon:
         kept = self.settings.store
         self._maintenance = Maintenance(self._store, self._recorder, self.clock, kept.keep_days, kept.keep_raw_days)
         scheduler = nightly(self._maintenance.run)
-        self._nights = NightWatch(self._store.path, self.settings.people, self.clock, self._say)
+        self._nights = NightWatch(self._store.path, self.settings.people, self.clock, self._attending.say)
         scheduler.add_job(self._nights.run, "cron", hour=TELL_HOUR, minute=TELL_MINUTE, id="nights")
         await stack.enter_async_context(status.serving(self.settings.home.state_directory, self.snapshot))
         async with asyncio.TaskGroup() as group:
@@ -210,6 +218,9 @@ class Daemon:
         """What the command line asks of this process."""
         if request == {"do": "reload"}:
             yield {"restart_needed_for": await self.reload()}
+            return
+        if request.get("do") in {"acknowledge", "snooze"}:
+            yield await self._attending.answer(request)
             return
         devices = Devices(self._household.scanner, self._radio, self.clock, self._chance)
         async with aclosing(devices.answer(request)) as answers:
@@ -288,29 +299,20 @@ class Daemon:
         if self._publisher is not None:
             self._publisher.wake()
 
-    async def _say(self, person: PersonSettings, alert: Alert) -> None:
-        """Commit an alert with its notifications and its message, all or none."""
-        text = alert_text(alert, person.name or person.id)
-        notifications = [
-            Notification(
-                id=str(uuid.uuid5(_NAMESPACE, f"{alert.id}/{alert.state}/{contact}")),
-                alert_id=alert.id,
-                contact=contact,
-                title=text.title,
-                body=text.body,
-                severity=alert.severity,
-                created=alert.opened_at if alert.cleared_at is None else alert.cleared_at,
-            )
-            for contact in person.contacts
-        ]
-        told = [] if self._publisher is None else [messages.alert(self.settings.home.id, alert)]
-        await self._recorder.say(alert, notifications, told)
+    def _is_fresh(self, alert: Alert) -> bool:
+        """Whether an open alert rests on what is known now, so that people may be told of it again."""
+        if is_fault(alert):
+            return self._faults.is_fresh(alert)
+        if alert.kind == RESTING_HEART_RATE:
+            return self._nights.is_fresh(alert)
+        return rests_on_fresh_data(alert, self.pipelines, self.clock.wall())
 
     async def _rounds(self) -> None:
         """Look after what nobody else does: faults, and among them people from whom nothing comes."""
         report = self.progress.register("rounds", PIPELINE_LIMIT_S)
         while True:
             await self._faults.look()
+            await self._attending.remind()
             await self.clock.sleep(ROUND_S)
             for pipeline in self.pipelines:
                 pipeline.notice_silence()

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 import structlog
 
-from edge.alerts.faults import FaultEpisodes, Transition, is_fault, keys_of
+from edge.alerts.attention import Turn
+from edge.alerts.faults import RULES, FaultEpisodes, Key, Transition, is_fault, keys_of
 from edge.alerts.house_faults import BrokerSight, HouseFaults, HouseSight
 from edge.alerts.limits import DEFAULTS, Limits
 from edge.alerts.wearable_faults import LONGEST_LOOK_S, WearableFaults, WearableSight
+from edge.attending import notifications_of
 from edge.bluetooth.link import LinkState
 from edge.clock import Clock, SystemClock, network_time
 from edge.errors import StoreError
 from edge.fault_fields import fault_fields, fault_line, fault_names
 from edge.household import Household
 from edge.notify.texts import fault_text
-from edge.readings import Alert, Channel, FaultKind, Memory, Notification, OutboxMessage, Severity
+from edge.readings import Alert, Channel, FaultKind, Memory, Notification, Severity
 from edge.recorder import Recorder
 from edge.settings import FaultSettings, PersonSettings, Settings
 from edge.store.store import Store
@@ -52,7 +53,6 @@ _BLINDING: Final = frozenset(
 )
 # The name under which the absences of a wearable are kept beside what its profiles remember.
 _MEMORY: Final = "absences"
-_NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:hearthbeat:notification")
 
 _log = structlog.get_logger("faults")
 
@@ -74,8 +74,7 @@ class FaultsWatch:
     """Looks for faults whenever `look` is called, which is to be every half minute or so.
 
     `parts` tells the state of the daemon's parts, `outcomes` by contact why the last attempt to tell it something
-    failed. `tell` makes the message for the broker, None where there is no broker. `zone` is the people's time zone,
-    None the machine's.
+    failed. `say` takes an alert of a fault in its new state. `zone` is the people's time zone, None the machine's.
     """
 
     def __init__(
@@ -88,7 +87,7 @@ class FaultsWatch:
         *,
         parts: Callable[[], Parts],
         outcomes: Callable[[], Mapping[str, str | None]],
-        tell: Callable[[Alert], OutboxMessage] | None,
+        say: Callable[[Transition], Awaitable[None]],
         zone: tzinfo | None = None,
     ) -> None:
         self._settings = settings
@@ -98,7 +97,7 @@ class FaultsWatch:
         self._clock = clock
         self._parts = parts
         self._outcomes = outcomes
-        self._tell_broker = tell
+        self._say = say
         self._zone = zone
         self._wearable_faults = WearableFaults()
         self._house_faults = HouseFaults()
@@ -108,6 +107,7 @@ class FaultsWatch:
         self._looked_at: float | None = None
         self._asked_at = float("-inf")
         self._synchronised: bool | None = None
+        self._wrong: frozenset[Key] = frozenset()
 
     @property
     def open_alerts(self) -> list[Alert]:
@@ -146,13 +146,18 @@ class FaultsWatch:
         )
         self._recorder.keep((), (), [_memory(device, absences) for device, absences in found.absences.items()])
         house = self._house_faults.look(sight)
+        wrong = house.wrong + found.wrong
+        self._wrong = frozenset((fault.kind, fault.subject) for fault in wrong)
         for transition in self._episodes.forget(now, self._gone(wearables)):
             await self._tell(transition)
-        transitions = self._episodes.look(
-            now, elapsed, house.wrong + found.wrong, house.well + found.well, is_night=is_night
-        )
+        transitions = self._episodes.look(now, elapsed, wrong, house.well + found.well, is_night=is_night)
         for transition in transitions:
             await self._tell(transition)
+
+    def is_fresh(self, alert: Alert) -> bool:
+        """Whether the last look has seen what a fault's alert tells, and people may be told of it at this hour."""
+        waits = RULES[FaultKind(alert.kind)].waits_for_day and alert.severity is not Severity.CRITICAL
+        return not self._wrong.isdisjoint(keys_of(alert)) and not (waits and self._is_night(self._clock.wall()))
 
     def snapshot(self) -> list[dict[str, Any]]:
         """For `hearthbeat status`: what is wrong, oldest first."""
@@ -264,27 +269,14 @@ class FaultsWatch:
         ]
 
     async def _tell(self, transition: Transition) -> None:
-        """Commit an alert in its new state with its notifications and its message, all or none."""
         alert = transition.alert
         _log.warning("fault", kind=alert.kind, state=alert.state.value, severity=alert.severity.value, id=alert.id)
-        notifications = self._notifications(alert) if transition.is_news else []
-        told = [] if self._tell_broker is None or not transition.is_news else [self._tell_broker(alert)]
-        await self._recorder.say(alert, notifications, told)
+        await self._say(transition)
 
-    def _notifications(self, alert: Alert) -> list[Notification]:
-        text = fault_text(alert, fault_names(alert, self._people), self._zone)
-        return [
-            Notification(
-                id=str(uuid.uuid5(_NAMESPACE, f"{alert.id}/{alert.state}/{alert.severity}/{contact}")),
-                alert_id=alert.id,
-                contact=contact,
-                title=text.title,
-                body=text.body,
-                severity=alert.severity,
-                created=alert.opened_at if alert.cleared_at is None else alert.cleared_at,
-            )
-            for contact in self._audience(alert)
-        ]
+    def notifications(self, turn: Turn) -> list[Notification]:
+        """Who is told what of a fault's turn."""
+        text = fault_text(turn.alert, fault_names(turn.alert, self._people), self._zone)
+        return notifications_of(turn, self._audience(turn.alert), text.title, text.body)
 
     def _audience(self, alert: Alert) -> list[str]:
         """Who looks after the house and, where somebody is not watched, who is told of that person's risks."""

@@ -38,6 +38,8 @@ MORNING: Final = time(8, 0)
 TELL_HOUR, TELL_MINUTE = 9, 0
 # Twice what makes a baseline, so that each of the last 28 nights is judged by a whole one.
 NIGHTS: Final = 2 * BASELINE_NIGHTS
+# A night stands until the next one is told.
+FRESH_S: Final = 26 * 3600.0
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:hearthbeat:resting-heart-rate")
 
 _log = structlog.get_logger("nights")
@@ -177,6 +179,12 @@ class NightWatch:
         self._say = say
         self.fault: str | None = None
         self.tried = False
+        self._known_until: dict[str, float] = {}
+
+    def is_fresh(self, alert: Alert) -> bool:
+        """Whether an alert of a person's nights is of one that was judged within a day."""
+        known_until = max(self._known_until.get(alert.person, alert.opened_at), alert.opened_at)
+        return self._clock.wall() - known_until <= FRESH_S
 
     async def run(self) -> None:
         """Judge the nights until now and say what has changed; what the disk refuses is a fault, for the next time."""
@@ -190,6 +198,8 @@ class NightWatch:
                 continue
             known = verdict is not None and verdict.elevated is not None
             _log.info("night judged", person=person.id, known=known, raised=verdict is not None and verdict.raised)
+            if verdict is not None and known:
+                self._known_until[person.id] = verdict.night.end
             if alert is not None:
                 await self._say(person, alert)
         self.fault, self.tried = fault, True

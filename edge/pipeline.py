@@ -266,6 +266,10 @@ def alert_fields(alert: Alert) -> dict[str, Any]:
         "since": alert.since,
         "opened_at": alert.opened_at,
         "cleared_at": alert.cleared_at,
+        "told_at": alert.told_at,
+        "acknowledged_at": alert.acknowledged_at,
+        "acknowledged_by": alert.acknowledged_by,
+        "snoozed_until": alert.snoozed_until,
         "explanation": alert.explanation.sentence,
         "part": alert.explanation.part,
     }

@@ -247,6 +247,9 @@ class Alert:
     `opened_at` is when the evidence was complete, `since` when the evidence began, `cleared_at` when it ended. Where it
     tells a Fault, `kind` is a FaultKind, `subject` says what is at fault (several with commas between), and `person` is
     empty unless one person's monitoring suffers.
+
+    `told_at` is when somebody was told of it last, None while nobody was (see alerts.attention); `acknowledged_at` and
+    `acknowledged_by` (a contact's id, or "person") say who has taken it up since. Until `snoozed_until` nobody is told.
     """
 
     id: str
@@ -259,6 +262,24 @@ class Alert:
     cleared_at: float | None
     explanation: Explanation
     subject: str = ""
+    told_at: float | None = None
+    acknowledged_at: float | None = None
+    acknowledged_by: str | None = None
+    snoozed_until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snooze:
+    """Until when nobody is told of one kind of alert of one person, unless it is graver than `severity`.
+
+    Of faults, those of the things in `subject` only.
+    """
+
+    person: str
+    kind: str
+    subject: str
+    severity: Severity
+    until: float
 
 
 class FaultKind(StrEnum):

@@ -1,34 +1,40 @@
-"""Episodes: one row per Alert, in its present state."""
+"""Episodes: one row per Alert, in its present state; and the snoozes, which outlive the episodes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final
 
-from edge.readings import Alert, AlertState, Severity
+from edge.readings import Alert, AlertState, Severity, Snooze
 from edge.store.assessments import read_explanation, write_explanation
 from edge.store.connection import Connection
 
 _COLUMNS: Final = (
-    "SELECT id, person, kind, severity, state, since, opened_at, cleared_at, explanation, subject FROM alerts "
+    "SELECT id, person, kind, severity, state, since, opened_at, cleared_at, explanation, subject, "
+    "told_at, acknowledged_at, acknowledged_by, snoozed_until FROM alerts "
 )
 
 
 class Alerts:
-    """The table `alerts`."""
+    """The tables `alerts` and `snoozes`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def upsert(self, alerts: Sequence[Alert]) -> None:
-        """Store the state of `alerts`, inside the caller's transaction; a cleared episode stays cleared."""
+        """Store the state of `alerts`, inside the caller's transaction; a cleared episode stays cleared.
+
+        An alert that is snoozed begins the snooze of its kind, which replaces the one before.
+        """
         self._connection.execute_many(
             "INSERT INTO alerts "
-            "(id, person, kind, severity, state, since, opened_at, cleared_at, explanation, subject) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "(id, person, kind, severity, state, since, opened_at, cleared_at, explanation, subject, "
+            "told_at, acknowledged_at, acknowledged_by, snoozed_until) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, "
             "state = excluded.state, cleared_at = excluded.cleared_at, explanation = excluded.explanation, "
-            "subject = excluded.subject "
+            "subject = excluded.subject, told_at = excluded.told_at, acknowledged_at = excluded.acknowledged_at, "
+            "acknowledged_by = excluded.acknowledged_by, snoozed_until = excluded.snoozed_until "
             "WHERE state = 'raised'",
             (
                 (
@@ -42,8 +48,20 @@ class Alerts:
                     alert.cleared_at,
                     write_explanation(alert.explanation),
                     alert.subject,
+                    alert.told_at,
+                    alert.acknowledged_at,
+                    alert.acknowledged_by,
+                    alert.snoozed_until,
                 )
                 for alert in alerts
+            ),
+        )
+        self._connection.execute_many(
+            "INSERT OR REPLACE INTO snoozes (person, kind, subject, severity, until) VALUES (?, ?, ?, ?, ?)",
+            (
+                (alert.person, alert.kind, alert.subject, alert.severity, alert.snoozed_until)
+                for alert in alerts
+                if alert.snoozed_until is not None
             ),
         )
 
@@ -66,9 +84,31 @@ class Alerts:
         rows = self._connection.rows(_COLUMNS + "ORDER BY opened_at DESC, id LIMIT ?", (limit,))
         return [_alert(row) for row in rows]
 
+    def beginning(self, prefix: str) -> list[Alert]:
+        """The episodes whose id begins with `prefix`: the newest two at most."""
+        rows = self._connection.rows(
+            _COLUMNS + "WHERE substr(id, 1, ?) = ? ORDER BY opened_at DESC, id LIMIT 2", (len(prefix), prefix)
+        )
+        return [_alert(row) for row in rows]
+
+    def snoozes(self, now: float) -> list[Snooze]:
+        """The snoozes that are not over at `now`."""
+        rows = self._connection.rows(
+            "SELECT person, kind, subject, severity, until FROM snoozes WHERE until > ? "
+            "ORDER BY person, kind, subject, severity",
+            (now,),
+        )
+        return [
+            Snooze(person, kind, subject, Severity(severity), until) for person, kind, subject, severity, until in rows
+        ]
+
+    def forget_before(self, time: float) -> None:
+        """Drop the snoozes that were over before `time`, inside the caller's transaction."""
+        self._connection.execute("DELETE FROM snoozes WHERE until < ?", (time,))
+
 
 def _alert(row: tuple[Any, ...]) -> Alert:
-    identifier, person, kind, severity, state, since, opened_at, cleared_at, explanation, subject = row
+    identifier, person, kind, severity, state, since, opened_at, cleared_at, explanation, subject, *attention = row
     return Alert(
         identifier,
         person,
@@ -80,4 +120,5 @@ def _alert(row: tuple[Any, ...]) -> Alert:
         cleared_at,
         read_explanation(explanation),
         subject,
+        *attention,
     )

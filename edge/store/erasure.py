@@ -20,6 +20,7 @@ _THEIRS: Final[dict[str, str]] = {
     "assessments": f"person = {_NAME}",
     "notifications": "alert_id IN (SELECT id FROM alerts WHERE person = :person)",
     "alerts": "person = :person",
+    "snoozes": "person = :person",
     "claims": "person = :person",
     "dirty_minutes": f"person = {_NAME}",
     "told": f"person = {_NAME}",

@@ -140,6 +140,25 @@ def claims(database: Database) -> None:
     )
 
 
+@MIGRATIONS()
+def attention(database: Database) -> None:
+    """When somebody was told of an alert last, who has taken it up, and until when nobody wants to hear of it.
+
+    `snoozes` outlive the episode in which they were wished for. What an earlier edition has stored was told.
+    """
+    for statement in (
+        "ALTER TABLE alerts ADD COLUMN told_at REAL",
+        "ALTER TABLE alerts ADD COLUMN acknowledged_at REAL",
+        "ALTER TABLE alerts ADD COLUMN acknowledged_by TEXT",
+        "ALTER TABLE alerts ADD COLUMN snoozed_until REAL",
+        "UPDATE alerts SET told_at = opened_at",
+        """CREATE TABLE snoozes (
+            person TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, severity TEXT NOT NULL,
+            until REAL NOT NULL, PRIMARY KEY (person, kind, subject, severity)) STRICT, WITHOUT ROWID""",
+    ):
+        database.conn.execute(statement)
+
+
 def migrate(connection: Connection, migrations: Migrations = MIGRATIONS) -> None:
     """Bring the tables up to date, all or nothing.
 

@@ -94,6 +94,7 @@ class Store:
             self.signals.forget_before(time, raw_time)
             self.assessments.forget_before(time)
             self.notifications.forget_before(time)
+            self.alerts.forget_before(time)
             self.minutes.forget_before(time)
             self.claims.forget_before(time)
 

@@ -15,7 +15,7 @@ from tests.edge.store.samples import START, alert, assessment, rr, sample
 
 def of(person: str, device: str) -> Batch:
     """Something in every table."""
-    raised = replace(alert(1, person=person), id=f"alert-{person}")
+    raised = replace(alert(1, person=person), id=f"alert-{person}", snoozed_until=START + 3600.0)
     values = tuple(float(n % 90) for n in range(3 * 5000))
     acceleration = Reading(person, device, Channel.ACCELERATION, "mg", START, START, values, interval_s=0.02)
     return Batch(
