@@ -262,6 +262,24 @@ async def test_pain_25_after_a_restart_the_beats_of_one_wearable_count_as_before
     assert all(a.score is not None and a.score < 0.5 for a in second.assessments)
 
 
+async def test_pain_25_settings_may_prefer_the_watch_for_a_channel_and_change_their_mind() -> None:
+    async with home(STRAP, WATCH) as here:
+        worn = [{"address": STRAP}, {"address": WATCH}]
+        fields = {"id": "anna", "contacts": ["phone"], "wearables": worn, "sources": {"rr_interval": [WATCH.lower()]}}
+        here.pipeline.take_on(PersonSettings.model_validate(fields), {})
+        both = [*strap_packets(af(600), start=START), *strap_packets(calm(600), start=START + 0.5, address=WATCH)]
+        packets = sorted(both, key=lambda packet: packet.received_at)
+        await here.hear(packets[:600])
+        assert here.alerts == []
+        assert {a.score is not None and a.score < 0.5 for a in here.assessments[1:]} == {True}
+        before = len(here.assessments)
+        here.pipeline.take_on(here.person, {})
+        await here.hear(packets[600:])
+        late = [a for a in here.assessments[before:] if a.end > START + 400.0]
+        assert late
+        assert all(a.score is not None and a.score > 0.5 for a in late), "the strap counts again"
+
+
 @pytest.mark.parametrize("stop_after_s", [300, 700, 905])
 async def test_pain_14_15_a_restart_loses_and_repeats_nothing(stop_after_s: int) -> None:
     packets = list(strap_packets([*calm(300), *af(900), *calm(900)], start=START))
