@@ -95,7 +95,7 @@ class Devices:
                 yield words
 
     async def scan(self, seconds: float) -> AsyncGenerator[Words, None]:
-        """Every advertising device, when it is first heard and whenever more is known of it: {"sighting": …}."""
+        """{"sighting": …} for each device when it is first heard, when more is known of it, and at the end."""
         heard: asyncio.Queue[Sighting] = asyncio.Queue()
         known: dict[str, Sighting] = {}
         with self._scanner.hear(lambda _device, sighting: heard.put_nowait(sighting)):
@@ -108,6 +108,8 @@ class Devices:
                         yield {"sighting": _fields(sighting)}
             finally:
                 ends.cancel()
+        for sighting in known.values():  # with the newest signal
+            yield {"sighting": _fields(sighting)}
         if not known and self._scanner.fault is not None:
             raise HearthbeatError(self._scanner.fault, where="Bluetooth", mend=self._scanner.status.mend or "try again")
 
