@@ -215,18 +215,15 @@ class WearableFaults:
         low = sight.battery_percent is not None and sight.battery_percent <= limits.battery_low_percent
         shares = {}
         for channel in past.expected(limits):
-            age = past.ages[channel]
-            away = limits.away_s.get(channel, 0.0)
-            soon = limits.no_data_s.get(channel, 0.0)
-            if away > 0.0:
-                stays = channel in _NEVER_OFF
-                usual = _EMPTY_SHARE * away if low else away if stays else max(away, _usual_absence(past, now, away))
-                shares[channel] = age / usual
-                if stays and past.heard_at_night and soon > 0.0:
-                    shares[channel] = age / soon
-            if near and not charging and soon > 0.0:
-                # In reach, but only since it has come home: what was before that is told by the other measure.
-                shares[channel] = max(shares.get(channel, 0.0), min(age, past.reached_for_s) / soon)
+            soon, away = limits.no_data_s.get(channel, 0.0), limits.away_s.get(channel, 0.0)
+            if near and soon > 0.0 and not charging:
+                # In reach, but only since it has come home: the silence before that was an outing.
+                shares[channel] = min(past.ages[channel], past.reached_for_s) / soon
+            elif channel in _NEVER_OFF and past.heard_at_night and soon > 0.0:
+                shares[channel] = past.ages[channel] / soon
+            elif away > 0.0:
+                usual = 0.0 if channel in _NEVER_OFF else _usual_absence(past, now, away)
+                shares[channel] = past.ages[channel] / (_EMPTY_SHARE * away if low else max(away, usual))
         silent = [channel for channel in shares if shares[channel] >= 0.5]
         if not silent:
             return None
@@ -238,7 +235,7 @@ class WearableFaults:
             is_whole=len(silent) == len(shares),
             is_near=near,
             is_low=low,
-            is_home=near or low or (past.heard_at_night and not _NEVER_OFF.isdisjoint(silent)),
+            is_home=near or (past.heard_at_night and not _NEVER_OFF.isdisjoint(silent)),
         )
 
     def _blind(

@@ -69,6 +69,19 @@ def test_an_outing_is_no_fault_and_neither_is_coming_home() -> None:
     assert told(story) == []
 
 
+def test_coming_home_makes_a_long_outing_no_graver() -> None:
+    sensor = Worn("CC", "cleo", SENSOR, worn=None)
+    story = settled(sensor, start=NOON - 3 * HOUR)
+    sensor.near = False
+    story.go(7 * HOUR)
+    sensor.near, sensor.sends = True, False  # the first value is yet to come
+    story.go(5 * MINUTE)
+    sensor.sends = True
+    story.go(HOUR)
+    assert [alert.severity for alert in story.store.raised()] == [Severity.WARNING]
+    assert len(story.store.cleared()) == 1
+
+
 def test_a_wearable_that_stays_away_is_told_by_day() -> None:
     strap = Worn("AA")
     story = settled(strap)
