@@ -77,10 +77,9 @@ def _verify(connection: Connection, person: str) -> None:
         for table, theirs in _THEIRS.items()
         if connection.row(f"SELECT 1 FROM {table} WHERE {theirs} LIMIT 1", {"person": person})  # noqa: S608 -- ours
     ]
-    free = connection.row("PRAGMA freelist_count")
-    if left or free != (0,):
+    if left:
         raise StoreError(
-            f"something of {person} is left ({', '.join(left) or 'free pages'})",
+            f"something of {person} is left ({', '.join(left)})",
             where=str(connection.path),
             mend="stop the daemon and erase again",
         )
