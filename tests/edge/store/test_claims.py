@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge.claims import Measurement, claims_of
 from edge.readings import CHANNELS, NOBODY, Channel, Claim, Notification, Reading, Severity
@@ -97,3 +100,33 @@ def test_an_old_claim_is_forgotten_and_its_signal_stays_as_long_as_others(store:
     store.commit(Batch(claims=[claim(), claim(140.0, at=START + 1000.0)]))
     store.forget_before(START + 500.0)
     assert [one.claim.measured_at for one in store.claims.recent(9)] == [START + 1000.0]
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["told", "anna", "bert", "nobody", "expire"]), st.integers(0, 3)), max_size=25
+)
+
+
+@given(STEPS)
+@settings(max_examples=40, deadline=None)
+def test_whatever_is_said_in_whatever_order_a_measurement_is_at_most_one_persons(steps: list[tuple[str, int]]) -> None:
+    """Told again, claimed twice, given up, claimed late: the first answer counts, and nothing else is a signal."""
+    made = [claim(100.0 + number, at=START + 100.0 * number) for number in range(4)]
+    first_answers: dict[int, str] = {}
+    known: set[int] = set()
+    with TemporaryDirectory() as folder, Store(Path(folder) / "hearthbeat.db") as store:
+        for what, number in steps:
+            if what == "told":
+                store.commit(Batch(claims=[made[number]]))
+                known.add(number)
+            elif what == "expire":
+                store.claims.expire_before(START + 100.0 * number + 10.0, START + 1e6)
+            else:
+                settled = store.claims.settle(made[number].id, None if what == "nobody" else what, START + 1e6)
+                assert settled == (number in known and number not in first_answers)
+                if settled:
+                    first_answers[number] = what
+        for person in ("anna", "bert"):
+            own = [number for number, answer in sorted(first_answers.items()) if answer == person]
+            assert signals(store, person) == [(START + 100.0 * number, 100.0 + number) for number in own]
+        assert {one.claim.id for one in store.claims.recent(9)} == {made[number].id for number in known}
