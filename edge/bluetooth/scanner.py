@@ -33,6 +33,13 @@ _LONGEST_PAUSE_S: Final = 15.0
 # or an adapter that tells of an advertiser only once, must not keep a link from its wearable for longer.
 PASSIVE_S: Final = 30.0
 
+# Our choice: a passive scan that has never told of anybody has so long to prove that it can. BlueZ may take a monitor
+# and never use it, which must not cost every search those thirty seconds.
+PROOF_S: Final = 5.0
+
+# Our choice: who was missed passively and is heard so soon after an active scan began is one that only answers.
+_ANSWERS_WITHIN_S: Final = 5.0
+
 # Our choice: after so long without anybody missing, passive listening is enough again; stopping and starting scans is
 # what BlueZ stumbles over, so not at once.
 CALM_S: Final = 300.0
@@ -74,7 +81,7 @@ class Scanner:
 
     It listens passively, without asking advertisers for more, where BlueZ can: that spares the air and the wearables'
     batteries. It asks actively where BlueZ cannot, where somebody wants names (`hear`), and where a wearable that a
-    link waits for has not been heard for PASSIVE_S.
+    link waits for has not been heard for PASSIVE_S, or is known to be heard only when asked.
 
     bleak tells nobody when BlueZ stops a scan, so a scan is started anew when somebody waits for a wearable and nothing
     at all was heard for SILENCE_S of the clock. While nobody waits, silence harms nobody. An adapter that is off is
@@ -95,6 +102,9 @@ class Scanner:
         self._missed_since: dict[str, float] = {}
         self._can_be_passive = True
         self._passive = True
+        self._passive_proven = False
+        self._only_answer: set[str] = set()
+        self._began = clock.monotonic()
         self._in_vain = 0
         self._reset_at = float("-inf")
         self.status = RadioStatus(RadioState.WORKS, clock.wall())
@@ -154,6 +164,7 @@ class Scanner:
         """One scan, until it has been silent for too long, or the other kind is wanted."""
         self._passive = self._can_be_passive and not self._is_missed()
         scanner = self._radio.scanner(self._on_advertisement, passive=self._passive)
+        self._began = self._clock.monotonic()
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 await scanner.start()
@@ -171,13 +182,20 @@ class Scanner:
                 since = self._clock.monotonic()
                 continue
             silent = self._clock.monotonic() - max(since, self._heard_at)
-            if silent >= self._patience:
+            patience = PROOF_S if self._passive and not self._passive_proven else self._patience
+            if silent >= patience:
                 await self._give_up(silent)
                 return
-            await sleep_until_due(self._clock, self._patience - silent, PASSIVE_S)
+            await sleep_until_due(self._clock, patience - silent, PASSIVE_S)
 
     async def _give_up(self, silent: float) -> None:
-        """Take that a scan was silent for too long."""
+        """Take that a scan was silent for too long; after a passive one those who are missed are asked for."""
+        if self._passive:
+            self._missed_since.update({waiter.address: self._began - PASSIVE_S for waiter in self._waiters})
+            if not self._passive_proven:
+                self._can_be_passive = False
+                _log.info("scan_is_active", why="a passive scan told of nobody")
+                return
         self._patience = min(2.0 * self._patience, LONGEST_SILENCE_S)
         self._in_vain += 1
         _log.debug("scan_restarts", why="nothing was heard", seconds=round(silent))
@@ -194,7 +212,8 @@ class Scanner:
         """Whether somebody wants to hear more than passive listening has told."""
         now = self._clock.monotonic()
         return bool(self._listeners) or any(
-            now - self._missed_since.get(waiter.address, now) >= PASSIVE_S for waiter in self._waiters
+            waiter.address in self._only_answer or now - self._missed_since.get(waiter.address, now) >= PASSIVE_S
+            for waiter in self._waiters
         )
 
     def _is_other_kind_due(self) -> bool:
@@ -208,6 +227,7 @@ class Scanner:
         self._heard_at = now
         self._patience = SILENCE_S
         self._in_vain = 0
+        self._passive_proven = self._passive_proven or self._passive
         self._backoff.reset()
         for listener in self._listeners:
             listener(device, _sighting(device, data))
@@ -216,7 +236,9 @@ class Scanner:
         if last is None:
             return
         self._last_seen[address] = now
-        self._missed_since.pop(address, None)
+        missed_since = self._missed_since.pop(address, now)
+        if not self._passive and self._began - missed_since >= PASSIVE_S and now - self._began <= _ANSWERS_WITHIN_S:
+            self._only_answer.add(address)
         for waiter in self._waiters:
             if waiter.address == address and now - last >= waiter.absent_for and not waiter.found.done():
                 waiter.found.set_result(device)

@@ -8,11 +8,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason, BleakDBusError
+from bleak.exc import (
+    BleakBluetoothNotAvailableError,
+    BleakBluetoothNotAvailableReason,
+    BleakDBusError,
+    BleakError,
+)
 from structlog.testing import capture_logs
 
 from edge.bluetooth.radio import Radio
-from edge.bluetooth.scanner import LONGEST_SILENCE_S, SILENCE_S, Scanner
+from edge.bluetooth.scanner import CALM_S, LONGEST_SILENCE_S, PASSIVE_S, PROOF_S, SILENCE_S, Scanner
+from edge.bluetooth.trouble import RadioState
 from tests.fakes.clock import ManualClock, settle
 from tests.fakes.scanning import HandScanner
 
@@ -104,11 +110,12 @@ async def test_pain_05_scan_that_died_without_a_word_is_started_anew_for_who_wai
 
     clock = ManualClock()
     async with scanning(Air, clock) as scanner:
+        Air.advertise("C0:DE:00:00:00:02")
         waiting = asyncio.create_task(scanner.seen(STRAP))
         await clock.advance(SILENCE_S - 1.0)
-        assert len(Air.starts) == 1
+        assert Air.starts == ["passive"]
         await clock.advance(2.0)
-        assert len(Air.starts) == 2
+        assert Air.starts == ["passive", "active"]
         Air.advertise(STRAP)
         await waiting
 
@@ -144,3 +151,68 @@ async def test_silence_harms_nobody_while_nobody_waits() -> None:
     async with scanning(Air, clock):
         await clock.advance(3600.0)
         assert len(Air.starts) == 1
+
+
+async def test_passive_scan_that_never_told_of_anybody_is_not_tried_again() -> None:
+    class Air(HandScanner): ...
+
+    clock = ManualClock()
+    async with scanning(Air, clock) as scanner:
+        waiting = asyncio.create_task(scanner.seen(STRAP))
+        await clock.advance(PROOF_S + 1.0)
+        assert Air.starts == ["passive", "active"]
+        Air.advertise(STRAP)
+        await waiting
+        await clock.advance(2 * CALM_S)
+        assert Air.starts == ["passive", "active"]
+
+
+async def test_wearable_that_is_heard_only_when_asked_is_asked_at_once_from_then_on() -> None:
+    class Air(HandScanner): ...
+
+    clock = ManualClock()
+    async with scanning(Air, clock) as scanner:
+        first = asyncio.create_task(scanner.seen(STRAP))
+        while Air.starts[-1] == "passive":
+            Air.advertise("C0:DE:00:00:00:02")
+            await clock.advance(1.0)
+        Air.advertise(STRAP)
+        await first
+        assert Air.starts == ["passive", "active"]
+        await clock.advance(CALM_S + 1.0)
+        assert Air.starts[2:] == ["passive"]
+        again = asyncio.create_task(scanner.seen(STRAP))
+        await clock.advance(PASSIVE_S / 2.0)
+        assert Air.starts[3] == "active"
+        again.cancel()
+
+
+async def test_scan_that_cannot_be_passive_is_active_without_being_a_fault() -> None:
+    class Air(HandScanner): ...
+
+    Air.failures.append(BleakError("passive scanning on Linux requires BlueZ >= 5.56 with --experimental enabled"))
+    async with scanning(Air, ManualClock()) as scanner:
+        assert Air.starts == ["passive", "active"]
+        assert scanner.status.state is RadioState.WORKS
+
+
+async def test_status_keeps_since_when_while_the_reason_changes() -> None:
+    class Air(HandScanner): ...
+
+    Air.failures += [EOFError(), FileNotFoundError("no bus"), FileNotFoundError("no bus"), OFF, OFF]
+    clock = ManualClock()
+    async with scanning(Air, clock) as scanner:
+        states = [scanner.status]
+        for _ in range(120):
+            await clock.advance(0.5)
+            if scanner.status != states[-1]:
+                states.append(scanner.status)
+        assert [status.state for status in states] == [
+            RadioState.UNREACHABLE,
+            RadioState.UNREACHABLE,  # with another reason
+            RadioState.OFF,
+            RadioState.WORKS,
+        ]
+        assert states[0].since == states[1].since < states[2].since < states[3].since
+        assert "no bus" in (states[1].why or "")
+        assert scanner.fault is None
