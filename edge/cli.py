@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from edge.alert_commands import add_alerts
 from edge.arguments import Arguments
 from edge.data_commands import add_data
 from edge.device_commands import add_devices
@@ -52,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_status(commands)
     add_devices(commands)
     _add_models(commands)
-    _add_alerts(commands)
+    add_alerts(commands)
     add_people(commands)
     add_data(commands)
     add_doctor(commands)
@@ -101,15 +102,6 @@ def _add_models(commands: Commands) -> None:
     show.add_argument("risk")
     add_json(show)
     show.set_defaults(command=_models_show)
-
-
-def _add_alerts(commands: Commands) -> None:
-    alerts = commands.add_parser("alerts", help="what was said")
-    verbs = alerts.add_subparsers(required=True, metavar="VERB")
-    listing = verbs.add_parser("list", help="the newest alerts first")
-    add_config(listing)
-    add_json(listing)
-    listing.set_defaults(command=_alerts_list)
 
 
 def _speed(text: str) -> float:
@@ -196,20 +188,4 @@ def _models_show(given: argparse.Namespace) -> int:
         print(read_manifest(card.parent).model_dump_json())
     else:
         Console().print(Markdown(card.read_text(encoding="utf-8")))
-    return 0
-
-
-def _alerts_list(given: argparse.Namespace) -> int:
-    from datetime import UTC, datetime
-
-    from edge import status
-    from edge.pipeline import alert_fields
-
-    alerts = status.stored_alerts(load_settings(given.config))
-    if given.json:
-        print(json.dumps([alert_fields(alert) for alert in alerts]))
-        return 0
-    for alert in alerts:
-        opened = datetime.fromtimestamp(alert.opened_at, UTC).astimezone()
-        print(f"{opened:%Y-%m-%d %H:%M}  {alert.person}  {alert.kind}  {alert.state}  {alert.explanation.sentence}")
     return 0

@@ -10,6 +10,7 @@ A row that is still `sending` although nobody sends it was cut off by a crash: i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from edge.readings import DueNotification, Notification, Severity
@@ -18,6 +19,19 @@ from edge.store.connection import Connection
 # Nothing sends longer than this: a row that is `sending` since then was forgotten, even by a process that still lives.
 # Our choice, far above the minutes that a slow mail server may take.
 FORGOTTEN_AFTER_S: Final = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one contact was, or is still to be, told; `sent_at` is when the channel took it, None while it has not."""
+
+    contact: str
+    title: str
+    created: float
+    state: str
+    sent_at: float | None
+    attempts: int
+    reason: str | None
 
 
 class Notifications:
@@ -77,6 +91,18 @@ class Notifications:
                 (next_try, reason, identifier),
             )
         self._sending.discard(identifier)
+
+    def told_of(self, alert_id: str) -> list[Told]:
+        """Who was told of an alert, and when, in the order in which it was to be told."""
+        rows = self._connection.rows(
+            "SELECT contact, title, created, state, since, attempts, reason FROM notifications WHERE alert_id = ? "
+            "ORDER BY created, contact",
+            (alert_id,),
+        )
+        return [
+            Told(contact, title, created, state, since if state == "sent" else None, attempts, reason)
+            for contact, title, created, state, since, attempts, reason in rows
+        ]
 
     def unsent_notifications(self) -> int:
         """How many are not sent yet."""
