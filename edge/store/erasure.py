@@ -18,7 +18,8 @@ _THEIRS: Final[dict[str, str]] = {
     "memories": "device IN (SELECT device FROM series GROUP BY device HAVING min(person = :person))",
     "series": "person = :person",
     "assessments": f"person = {_NAME}",
-    "notifications": "alert_id IN (SELECT id FROM alerts WHERE person = :person)",
+    "notifications": "alert_id IN (SELECT id FROM alerts WHERE person = :person UNION SELECT id FROM claims WHERE "
+    "person = :person)",
     "alerts": "person = :person",
     "snoozes": "person = :person",
     "claims": "person = :person",
@@ -61,13 +62,16 @@ def _erase_messages(connection: Connection, person: str) -> int:
 
 
 def _erase_candidate(connection: Connection, person: str) -> int:
-    """Take the person off the list of those to whom a measurement may belong."""
+    """Take the person off the list of those to whom a measurement may belong, and the questions that name them."""
     changed = []
     for identifier, text in connection.rows("SELECT id, candidates FROM claims"):
         others = [candidate for candidate in json.loads(text) if candidate[0] != person]
         if len(others) < len(json.loads(text)):
             changed.append((json.dumps(others), identifier))
     connection.execute_many("UPDATE claims SET candidates = ? WHERE id = ?", changed)
+    connection.execute_many(
+        "DELETE FROM notifications WHERE alert_id = ?", [(identifier,) for _, identifier in changed]
+    )
     return len(changed)
 
 

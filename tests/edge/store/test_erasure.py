@@ -105,3 +105,18 @@ def test_what_cannot_be_erased_whole_is_told_and_stays_whole(path: Path, monkeyp
             store.erase("anna")
         other._connection.execute("ROLLBACK")
         assert store.people() == ["anna", "bert"]
+
+
+@pytest.mark.parametrize("answer", [None, "anna"])
+def test_questions_that_name_a_person_go_with_the_person(path: Path, answer: str | None) -> None:
+    """Asked of both whose a measurement was: unanswered, or answered as hers."""
+    question = Notification("q", "claim-anna", "mum", "Was that anna or bert?", "70.0 kg, asked", Severity.INFO, START)
+    with Store(path) as store:
+        store.commit(Batch(notifications=[question]))
+        store.notifications.mark_sent("q", START)
+        if answer is not None:
+            assert store.claims.settle("claim-anna", answer, START)
+        store.erase("anna")
+        left = {one.claim.id for one in store.claims.recent(9)}
+        assert left == ({"claim-bert"} if answer else {"claim-anna", "claim-bert"})
+    assert b"70.0 kg, asked" not in path.read_bytes()
