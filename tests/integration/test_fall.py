@@ -13,7 +13,7 @@ from edge.store.store import Store
 from edge.virtual import polar_band
 from edge.virtual.polar_band import VirtualPolarBand
 from edge.wearables.polar_pmd import MeasurementType
-from tests.fakes.household import VirtualHousehold, virtual_household
+from tests.fakes.household import virtual_household
 from training.recipes.fall import RECIPE
 
 STANDING_S, LYING_S = 90.0, 40.0
@@ -40,11 +40,12 @@ async def test_a_fall_is_told_from_the_streams_of_a_band(
         since = at - begins[0] if begins else np.full(len(at), -1.0)
         moved = np.stack([np.interp(since, times, axis) for axis in mg.T], axis=1)
         sway = np.where(since[:, np.newaxis] < 0.0, 60.0 * np.sin(2.0 * at)[:, np.newaxis], 0.0)
-        return np.rint(moved + sway + random.normal(0.0, 8.0, moved.shape)).clip(-8000, 8000).astype(np.int64)
+        noise = random.normal(0.0, 8.0, moved.shape)
+        return np.asarray(np.rint(moved + sway + noise).clip(-8000, 8000), dtype=np.int64)
 
     monkeypatch.setattr(polar_band, "_SIGNALS", {**polar_band._SIGNALS, MeasurementType.ACCELERATION: worn})
     async with virtual_household(tmp_path) as house:
-        house = VirtualHousehold(house.folder, house.radio, house.clock, with_models=True)
+        house.with_models = True
         band = VirtualPolarBand(house.radio, house.clock)
         await band.start()
         async with house.living(band):
