@@ -17,6 +17,9 @@ from edge.clock import Clock
 # minutes see whole stretches, and nobody waits for half a day.
 TURN_S: Final = 1800.0
 
+# Our choice: who only waits for news keeps its connection for as long as a cuff may take to measure.
+NEWS_S: Final = 60.0
+
 # Our choice: how often one who waits looks whether a connection could be given back.
 ROUND_S: Final = 10.0
 
@@ -54,8 +57,8 @@ class _Waiter:
 class Slots:
     """Who may connect. Any number may until the adapter refuses; then as many as it held, who waited longest first.
 
-    A link that streams keeps its connection for TURN_S at least; one that only waits for news gives it back when
-    somebody else wants it. `limit` is what was learnt, None for nothing.
+    A link that streams keeps its connection for TURN_S at least; one that only waits for news gives it back after
+    NEWS_S when somebody else wants it. `limit` is what was learnt, None for nothing.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -156,7 +159,7 @@ class Slots:
         if waiter is not self._waiting[0] or any(slot.asked.is_set() for slot in self._held):
             return
         now = self._clock.monotonic()
-        spare = [slot for slot in self._held if slot.finished]
+        spare = [slot for slot in self._held if slot.finished and now - slot.since >= NEWS_S]
         if not spare and self._certain and now - waiter.since >= TURN_S:
             spare = [slot for slot in self._held if slot.connected and now - slot.since >= TURN_S]
         if spare:

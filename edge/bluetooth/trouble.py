@@ -16,10 +16,21 @@ from bleak.exc import (
     BleakGATTProtocolErrorCode,
 )
 from bleak_retry_connector import BleakOutOfConnectionSlotsError
+from dbus_fast import AuthError
 
 # What bleak and dbus-fast raise when an adapter, a wearable, bluetoothd or the message bus goes away in the middle of a
-# call: their own errors, a dead socket's, no answer in time, and lookups in objects of BlueZ that have just vanished.
-RADIO_ERRORS: Final = (BleakError, EOFError, OSError, TimeoutError, AttributeError, KeyError, AssertionError)
+# call, or the bus refuses us: their own errors, a dead socket's, no answer in time, and lookups in objects of BlueZ
+# that have just vanished.
+RADIO_ERRORS: Final = (
+    BleakError,
+    AuthError,
+    EOFError,
+    OSError,
+    TimeoutError,
+    AttributeError,
+    KeyError,
+    AssertionError,
+)
 
 # How BlueZ says that no connection more can be held: its src/error.h has the first two for EMLINK and ENOMEM; the
 # others are these errors' texts in the C library, which older versions gave instead.
@@ -128,6 +139,8 @@ def radio_state(error: BaseException) -> RadioState:
         return _UNAVAILABLE.get(error.reason, RadioState.FAILED)
     if isinstance(error, BleakDBusError):
         return _BY_NAME.get(error.dbus_error.rpartition(".")[2], RadioState.FAILED)
+    if isinstance(error, AuthError):
+        return RadioState.DENIED
     if isinstance(error, EOFError | OSError) and not isinstance(error, TimeoutError):
         return RadioState.UNREACHABLE
     if isinstance(error, BleakError) and "adapter" in str(error) and "not found" in str(error):

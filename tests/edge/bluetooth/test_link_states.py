@@ -84,7 +84,7 @@ async def works(link: Held, clock: ManualClock) -> float:
     return clock.monotonic() - began
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(STEPS, max_size=20))
 @example([("connect", "cancelled"), ("advertise", ""), ("wait", 5)])
 @example([("advertise", ""), ("speak", ""), ("drop", ""), ("speak", "")])
@@ -121,7 +121,7 @@ def test_link_is_back_in_bounded_time_and_tells_nothing_while_it_is_not_connecte
         asyncio.run(live())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(STEPS, max_size=12), st.integers(0, 60))
 def test_link_can_be_ended_at_any_moment_and_leaves_nothing_behind(
     steps: list[tuple[str, str | int]], turns: int

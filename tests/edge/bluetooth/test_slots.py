@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.bluetooth.slots import DOUBT_S, EARLY_DOUBT_S, ROUND_S, TURN_S, Slot, Slots
+from edge.bluetooth.slots import DOUBT_S, EARLY_DOUBT_S, NEWS_S, ROUND_S, TURN_S, Slot, Slots
 from tests.fakes.clock import ManualClock, settle
 
 STEPS = ["add", "add spot", "leave", "cancel", "wait"]
@@ -126,11 +126,13 @@ async def test_streaming_link_keeps_its_turn_and_then_everybody_has_one() -> Non
     await adapter.end()
 
 
-async def test_link_that_only_waits_for_news_gives_way_at_once() -> None:
+async def test_link_that_only_waits_for_news_gives_way_once_it_had_time_to_tell_them() -> None:
     adapter = Adapter(holds=2)
     spot, streaming = await adapter.add(spot=True), await adapter.add()
     waiting = await adapter.add()
-    await adapter.clock.advance(2 * ROUND_S)
+    await adapter.clock.advance(NEWS_S - 20.0)
+    assert spot.connected
+    await adapter.clock.advance(20.0 + 2 * ROUND_S)
     assert (spot.connected, streaming.connected, waiting.connected) == (False, True, True)
     await adapter.end()
 

@@ -10,6 +10,7 @@ from bleak.exc import (
     BleakError,
     BleakGATTProtocolError,
 )
+from dbus_fast import AuthError
 
 from edge.bluetooth.trouble import (
     BondLostError,
@@ -37,6 +38,7 @@ def bluez(name: str, text: str = "") -> BleakDBusError:
         (BleakError("adapter 'hci0' not found"), RadioState.MISSING),
         (BleakDBusError("org.freedesktop.DBus.Error.ServiceUnknown", []), RadioState.UNREACHABLE),
         (BleakDBusError("org.freedesktop.DBus.Error.AccessDenied", []), RadioState.DENIED),
+        (AuthError("rejected"), RadioState.DENIED),
         (EOFError(), RadioState.UNREACHABLE),
         (ConnectionRefusedError(), RadioState.UNREACHABLE),
         (TimeoutError(), RadioState.FAILED),
