@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -39,9 +41,15 @@ _APT_ACCESS: Final = ("Acquire::http", "Acquire::https", "Acquire::Check-Valid-U
 
 
 def debian_root(
-    folder: Path, architecture: str, variant: str, packages: Sequence[str], hooks: Sequence[str] = ()
+    folder: Path,
+    packages: Sequence[str],
+    *,
+    architecture: str,
+    variant: str,
+    release: str,
+    hooks: Sequence[str] = (),
 ) -> Path:
-    """A tar file with `packages` of Debian, in `folder`; made anew when what makes it has changed."""
+    """A tar file with `packages` of a Debian release, in `folder`; made anew when what makes it has changed."""
     command = [
         "mmdebstrap",
         f"--variant={variant}",
@@ -49,14 +57,15 @@ def debian_root(
         f"--include={','.join(packages)}",
         *(f"--essential-hook={hook}" for hook in hooks),
         "--format=tar",
-        suite(),
+        release,
     ]
-    sources = _apt_sources()
-    options = [f"--aptopt={line}" for line in run("apt-config", "dump", *_APT_ACCESS).splitlines() if line]
-    return kept(
-        folder / f"debian-{key_of(command)}.tar",
-        lambda path: run(*command[:-1], *options, suite(), str(path), *sources),
-    )
+
+    def make(tar: Path) -> None:
+        options = [f"--aptopt={line}" for line in run("apt-config", "dump", *_APT_ACCESS).splitlines() if line]
+        with tempfile.TemporaryDirectory() as aside:
+            run(*command[:-1], *options, release, str(tar), *_apt_sources(release, Path(aside)))
+
+    return kept(folder / f"{release}-{architecture}-{key_of(command)}.tar", make)
 
 
 def suite() -> str:
@@ -115,7 +124,15 @@ def run(*command: str, timeout_s: float = 1800.0) -> str:
     return done.stdout
 
 
-def _apt_sources() -> list[str]:
-    """Debian's own files of mirrors on this machine, where they are of that release; else mmdebstrap knows some."""
+def _apt_sources(release: str, aside: Path) -> list[str]:
+    """This machine's own Debian mirrors, asked for that release, as files; where it has none, mmdebstrap knows some."""
+    system = platform.freedesktop_os_release()
+    if system["ID"] != "debian":
+        return []
     files = (Path("/etc/apt/sources.list"), Path("/etc/apt/sources.list.d/debian.sources"))
-    return [str(file) for file in files if file.is_file() and suite() in file.read_text(encoding="utf-8")]
+    found = []
+    for file in filter(Path.is_file, files):
+        copy = aside / file.name
+        copy.write_text(file.read_text(encoding="utf-8").replace(system["VERSION_CODENAME"], release), encoding="utf-8")
+        found.append(str(copy))
+    return found

@@ -1,8 +1,8 @@
 """A program, not a test: what the models say to given inputs and recordings, in the Python that runs it.
 
 `answers.py FOLDER OUT` reads FOLDER/inputs.npz (for each risk int8 inputs of its network, as they enter it) and the
-recordings FOLDER/KIND.csv, and writes OUT, an .npz with a network's outputs for each, and with the inputs that
-edge.signals makes of the recordings. OUT's folder gets a store, too, written by this Python.
+recordings FOLDER/KIND.csv, and writes OUT, an .npz with each network's outputs in each runtime that is installed, and
+with the inputs that edge.signals makes of the recordings. OUT's folder gets a store, too, written by this Python.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import pkgutil
 import platform
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import edge
 from edge.readings import Source
 from edge.recordings import KINDS, read_recording
 from edge.risks.catalogue import load_models
-from edge.risks.interpreter import installed_runtime
+from edge.risks.interpreter import RUNTIMES, Runtime, installed_runtime
 from edge.risks.model import RiskModel
 from edge.store.store import Batch, Store
 
@@ -48,6 +49,11 @@ def inputs_from(model: RiskModel, folder: Path) -> NDArray[np.float32]:
     return np.concatenate(
         [model.signals.model_input(window) for window in every if model.assess(window).score is not None]
     )
+
+
+def installed_runtimes() -> list[Runtime]:
+    """Those of the two that this Python has."""
+    return [runtime for runtime in RUNTIMES if find_spec(runtime) is not None]
 
 
 def import_all() -> int:
@@ -77,8 +83,10 @@ def main(folder: Path, out: Path) -> None:
     answers: dict[str, Any] = {}
     with np.load(folder / "inputs.npz") as inputs:
         for risk, model in load_models().items():
-            answers[f"{risk}.outputs"] = outputs(model, inputs[risk])
             answers[f"{risk}.inputs"] = inputs_from(model, folder)
+        for runtime in installed_runtimes():
+            for risk, model in load_models(runtime=runtime).items():
+                answers[f"{risk}.{runtime}"] = outputs(model, inputs[risk])
     np.savez(out, **answers)
     write_store(out.with_suffix(".db"), folder)
     facts = {

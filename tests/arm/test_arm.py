@@ -16,7 +16,7 @@ from edge.recordings import KINDS
 from edge.risks.catalogue import load_models
 from edge.store.store import Store
 from edge.virtual.rhythm import atrial_fibrillation, sinus
-from tests.arm.answers import SOURCE
+from tests.arm.answers import SOURCE, installed_runtimes
 from tests.arm.emulated import Emulated, emulated
 
 # Emulation is slow, and the first run downloads.
@@ -88,7 +88,7 @@ def compare(folder: Path, name: str) -> tuple[NDArray[np.float32], NDArray[np.fl
 
 
 def tell(sentence: str) -> None:
-    print(f"\n  {sentence}", end=" ")  # noqa: T201 -- what was compared is the test's result
+    print(f"\n  {sentence}", end=" ", flush=True)  # noqa: T201 -- what was compared is the test's result
 
 
 def test_every_module_and_wheel_of_the_package_works(folder: Path) -> None:
@@ -99,11 +99,12 @@ def test_every_module_and_wheel_of_the_package_works(folder: Path) -> None:
     assert elsewhere["runtime"] == here["runtime"]
 
 
+@pytest.mark.parametrize("runtime", installed_runtimes())
 @pytest.mark.parametrize("risk", RISKS)
-def test_the_network_answers_the_same_to_the_last_bit(risk: str, folder: Path) -> None:
-    elsewhere, here = compare(folder, f"{risk}.outputs")
+def test_the_network_answers_the_same_to_the_last_bit(risk: str, runtime: str, folder: Path) -> None:
+    elsewhere, here = compare(folder, f"{risk}.{runtime}")
     differing = int(np.count_nonzero(elsewhere != here))
-    tell(f"{risk}: {differing} of {here.size} outputs differ")
+    tell(f"{risk}, {runtime}: {differing} of {here.size} outputs differ")
     assert np.ptp(here) > 0.0, "the inputs move the model"
     assert elsewhere.tobytes() == here.tobytes()
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from tests.debian_root import KEPT, debian_root, kept, key_of, package_sources, run
+from tests.debian_root import KEPT, debian_root, kept, key_of, package_sources, run, suite
 
 GUEST: Final = Path(__file__).with_name("guest")
 _PACKAGES: Final = (
@@ -54,7 +54,9 @@ def disk() -> Disk:
     if os.geteuid() != 0:
         pytest.fail("the machine's disk can only be made by root: sudo make system-test", pytrace=False)
     folder = KEPT / "system"
-    debian = debian_root(folder, "amd64", "minbase", _PACKAGES, hooks=(_SMALL_RAM_DISK,))
+    debian = debian_root(
+        folder, _PACKAGES, architecture="amd64", variant="minbase", release=suite(), hooks=(_SMALL_RAM_DISK,)
+    )
     with tempfile.TemporaryDirectory() as aside:
         sources = package_sources(Path(aside) / "hearthbeat")
         wheels = kept(

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import shlex
+from collections.abc import Container
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,8 +72,11 @@ class Machine:
         await self.cut_power()
         self._disk.unlink()
 
-    async def run(self, *command: str) -> str:
-        """What a command of root's prints; raises CommandError when it fails, TimeoutError when it takes for ever."""
+    async def run(self, *command: str, accepted: Container[int] = (0,)) -> str:
+        """What a command of root's prints.
+
+        Raises CommandError for an exit code that is not `accepted`, TimeoutError when it takes for ever.
+        """
         async with asyncio.timeout(_PATIENCE_S):
             asked = {"path": "/usr/bin/env", "arg": list(command), "capture-output": True}
             pid = (await self._ask("guest-exec", **asked))["pid"]
@@ -81,13 +85,13 @@ class Machine:
                 await asyncio.sleep(_ASKED_EVERY_S)
                 state = await self._ask("guest-exec-status", pid=pid)
         out, errors = (base64.b64decode(state.get(name, "")).decode() for name in ("out-data", "err-data"))
-        if state.get("exitcode") != 0:
+        if state.get("exitcode") not in accepted:
             raise CommandError(f"{shlex.join(command)}: exit code {state.get('exitcode')}\n{out}\n{errors}")
         return out.strip()
 
     async def status(self) -> dict[str, Any]:
-        """What `hearthbeat status --json` says."""
-        found: dict[str, Any] = json.loads(await self.run("hearthbeat", "status", "--json"))
+        """What `hearthbeat status --json` says, also where that is a fault."""
+        found: dict[str, Any] = json.loads(await self.run("hearthbeat", "status", "--json", accepted=(0, 1)))
         return found
 
     async def show(self, unit: str, name: str) -> str:

@@ -26,7 +26,7 @@ BACK_WITHIN_S = 10.0
 
 
 def tell(sentence: str) -> None:
-    print(f"\n  {sentence}", end=" ")  # noqa: T201 -- the figure is the test's result
+    print(f"\n  {sentence}", end=" ", flush=True)  # noqa: T201 -- the figure is the test's result
 
 
 async def test_the_service_of_the_readme_starts_and_hears_the_strap(home: Home) -> None:
@@ -109,6 +109,7 @@ async def test_pain_02_a_strap_that_bluez_holds_for_a_dead_daemon_is_freed(home:
 
 async def test_pain_06_a_frozen_daemon_is_started_anew_by_the_watchdog(home: Home) -> None:
     before = await home.stored()
+    assert await home.machine.show(UNIT, "ActiveState") == "active"
     restarts = int(await home.machine.show(UNIT, "NRestarts"))
     frozen = await home.machine.show(UNIT, "MainPID")
     began = time.monotonic()
