@@ -24,11 +24,13 @@ from edge.virtual.glucose_sensor import VirtualGlucoseSensor
 from edge.virtual.oximeter import VirtualOximeter
 from edge.virtual.polar_band import SentFrame, VirtualPolarBand
 from edge.virtual.rhythm import sinus
+from edge.virtual.spot import Measured
 from edge.virtual.strap import SentPacket, VirtualStrap
 from edge.virtual.watch import VirtualWatch
 from edge.virtual.wearable import Vices, VirtualWearable
 from edge.wearables.polar_pmd import Acceleration, Ecg
-from tests.fakes.household import VirtualHousehold
+from edge.wearables.pulse_oximeter import Continuous
+from tests.fakes.household import PACE, VirtualHousehold
 
 BANDS, STRAPS = 5, 10
 # A link breaks as often, in seconds, and each third time its wearable is away for so long.
@@ -61,8 +63,10 @@ class Told:
         self.ecg = Ledger(folder / f"{name}.ecg", 2)
         self.moves = Ledger(folder / f"{name}.moves", 4)
 
-    def append(self, sent: SentPacket | SentFrame) -> None:
-        if isinstance(sent, SentPacket):
+    def append(self, sent: SentPacket | SentFrame | Measured[Continuous]) -> None:
+        if isinstance(sent, Measured):
+            self.rates.write([sent.measurement.normal.spo2])
+        elif isinstance(sent, SentPacket):
             if sent.beats:
                 self.beats.write(sent.beats, np.array(sent.measurement.rr_ticks) / 1.024)
             if sent.measurement.heart_rate:
@@ -141,6 +145,7 @@ class Crowd:
             band.clock.drift_ppm = 40.0 * (n - 2)
         for n, strap in enumerate(self.straps):
             self._note(f"strap{n}", strap, "sent")
+        self._note("oximeter", self.oximeter, "streamed")
         for strap in self.straps[:4]:
             strap.vices = Vices(dropped=0.01)
         for strap in self.straps[4:6]:
@@ -152,13 +157,14 @@ class Crowd:
             setattr(twin, attribute, self.told[person])
 
     async def connected(self) -> None:
-        """Wait until everybody is heard, and the bands send what they were asked for."""
+        """Wait until everybody is heard, and has answered what was asked."""
         await self.house.until(
             lambda: (
                 all(twin.subscribed.is_set() for twin in self.everybody)
                 and all(len(band.started) == 2 for band in self.bands)
             )
         )
+        await self.house.passes(2.0, speed=PACE)
 
     async def live(self, seconds: float, settled: Callable[[], Awaitable[None]]) -> None:
         """Hearts beat, links break; `settled` is awaited before each break, so that no model lags behind."""
@@ -215,6 +221,8 @@ class Crowd:
         def add(channel: Channel, tally: Count) -> None:
             found.setdefault(channel.value, Count()).add(tally)
 
+        streamed = self.told.pop("oximeter").rates.read()[:, 0]
+        add(Channel.SPO2, _compared(streamed, self.house.series(Channel.SPO2, "oximeter").values, 0.06))
         for person, told in self.told.items():
             add(Channel.RR_INTERVAL, self._beats(person, told.beats.read()))
             rates = self.house.series(Channel.HEART_RATE, person).values
@@ -222,8 +230,6 @@ class Crowd:
             if person.startswith("band"):
                 add(Channel.ECG, self._steady(person, Channel.ECG, told.ecg.read(), 1.0 / 130.0))
                 add(Channel.ACCELERATION, self._steady(person, Channel.ACCELERATION, told.moves.read(), 1.0 / 50.0))
-        streamed = np.array([measured.measurement.normal.spo2 for measured in self.oximeter.streamed])
-        add(Channel.SPO2, _compared(streamed, self.house.series(Channel.SPO2, "oximeter").values, 0.06))
         glucose = np.array([one.record.glucose for one in self.sensor.records])
         add(Channel.GLUCOSE, _compared(glucose, self.house.series(Channel.GLUCOSE, "sensor").values, 0.5))
         drops = np.array([one.mg_per_dl for one in self.meter.records])
