@@ -230,7 +230,9 @@ class FaultsWatch:
         return HouseSight(
             wall=now,
             monotonic=monotonic,
-            radio=self._household.scanner.fault,
+            radio=self._household.scanner.status.why,
+            radio_mend=self._household.scanner.status.mend,
+            some_stream=any(wearable.link is LinkState.STREAMING for wearable in self._wearables()),
             radio_is_critical=any(
                 not critical[wearable.source.person].isdisjoint(wearable.values) for wearable in self._wearables()
             ),

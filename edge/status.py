@@ -15,7 +15,7 @@ from edge.alerts.faults import is_fault
 from edge.bluetooth.link import LinkState
 from edge.bluetooth.trouble import RadioStatus
 from edge.clock import SystemClock
-from edge.fault_fields import fault_fields
+from edge.fault_fields import fault_fields, fault_line
 from edge.household import communal, residents
 from edge.pipeline import person_fields
 from edge.readings import NOBODY, Alert, Assessment, Source
@@ -147,7 +147,10 @@ def stored(settings: Settings) -> Snapshot:
         "broker": {"state": "not connected", "error": None},
         "bluetooth": {"state": "unknown", "since": None, "why": None, "mend": None},
         "open_faults": [fault_fields(alert, settings.people) for alert in known.faults],
-        "faults": ["the daemon does not run; start it with `systemctl start hearthbeat`"],
+        "faults": [
+            "the daemon does not run; start it with `systemctl start hearthbeat`",
+            *(fault_line(alert, settings.people, now) for alert in known.faults),
+        ],
     }
 
 

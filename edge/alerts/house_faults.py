@@ -47,12 +47,13 @@ class HouseSight:
     """The house as a look finds it; texts say what is wrong, None that nothing is, and what is not there is not known.
 
     `models` and `stores` hold each model and each work on the store that was tried, `contacts` each that was told.
+    `some_stream` says that some wearables still send, `radio_is_critical` that a critical risk is watched by radio.
     """
 
     wall: float
     monotonic: float
     radio: str | None = None
-    radio_is_known: bool = True
+    radio_mend: str | None = None
     synchronised: bool | None = None
     models: Mapping[str, str | None] = field(default_factory=dict)
     critical_models: frozenset[str] = frozenset()
@@ -60,6 +61,7 @@ class HouseSight:
     free_bytes: int | None = None
     contacts: Mapping[str, str | None] = field(default_factory=dict)
     broker: BrokerSight | None = None
+    some_stream: bool = False
     radio_is_critical: bool = False
 
 
@@ -104,15 +106,13 @@ class HouseFaults:
         found.wrong.append(Fault(*key, began, sentence, None, severity))
 
     def _look_at_radio(self, sight: HouseSight, found: Findings) -> None:
-        if not sight.radio_is_known:
-            return
-        severity = Severity.CRITICAL if sight.radio_is_critical else Severity.WARNING
+        deaf = not sight.some_stream
+        severity = Severity.CRITICAL if deaf and sight.radio_is_critical else Severity.WARNING
         sentence = None
         if sight.radio is not None:
-            sentence = (
-                f"No wearable can be heard, for Bluetooth does not work here ({_stripped(sight.radio)}). Check that "
-                "the adapter is plugged in and on, then restart the machine."
-            )
+            what = "No wearable can be heard" if deaf else "A wearable that goes away cannot be found again"
+            mend = _stripped(sight.radio_mend or "check that the adapter is plugged in and on, or restart the machine")
+            sentence = f"{what}, for Bluetooth does not work here ({_stripped(sight.radio)}). To mend it, {mend}."
         self._note(found, sight, (FaultKind.BLUETOOTH, BLUETOOTH), sentence, severity)
 
     def _look_at_clock(self, sight: HouseSight, found: Findings) -> None:

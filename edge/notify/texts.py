@@ -139,7 +139,7 @@ _FAULT_WORDS: Final[Mapping[str, _Words]] = MappingProxyType(
             "Hearthbeat's clock, doubtful since {since}, has run steadily until {until}.",
         ),
         FaultKind.BLUETOOTH: _Words(
-            "Hearthbeat hears no wearable",
+            "Hearthbeat's Bluetooth does not work",
             "Since {since}: {why}",
             "Bluetooth works again",
             "Bluetooth, which failed at {since}, works again at {until}.",

@@ -187,7 +187,7 @@ async def test_three_silent_straps_and_no_adapter_are_one_alert_with_its_cause(
         await clock.sleep(330.0)
         await house.bluez.unplug()
         told = await phone.next_message()
-        assert told.title == "Hearthbeat hears no wearable"
+        assert told.title == "Hearthbeat's Bluetooth does not work"
         assert "adapter" in told.body
         await clock.sleep(1200.0)
         assert await kinds(daemon) == ["bluetooth"], "the straps are silent for no fault of their own"

@@ -44,7 +44,21 @@ def test_a_restart_of_bluetooth_is_no_fault_but_a_missing_adapter_is() -> None:
     story.go(5 * MINUTE)
     (alert,) = story.store.raised()
     assert alert.severity is Severity.CRITICAL
-    assert "(no adapter)" in alert.explanation.sentence
+    assert "(no adapter). To mend it, check that the adapter" in alert.explanation.sentence
+
+
+def test_a_radio_that_only_finds_nobody_new_is_not_critical() -> None:
+    story = settled()
+    story.house = replace(
+        story.house, radio="stuck", radio_mend="restart Bluetooth", radio_is_critical=True, some_stream=True
+    )
+    story.go(5 * MINUTE)
+    (alert,) = story.store.raised()
+    assert alert.severity is Severity.WARNING
+    assert alert.explanation.sentence == (
+        "A wearable that goes away cannot be found again, for Bluetooth does not work here (stuck). To mend it, "
+        "restart Bluetooth."
+    )
 
 
 def test_an_hour_without_the_broker_is_no_fault_but_a_wrong_password_is() -> None:
