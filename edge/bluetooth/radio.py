@@ -14,6 +14,7 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementDataCallback, BaseBleakScanner
 from bleak_retry_connector import (
     BleakClientWithServiceCache,
+    close_stale_connections,
     close_stale_connections_by_address,
     establish_connection,
 )
@@ -89,12 +90,18 @@ class Radio:
             )
 
     async def release(self, address: str) -> None:
-        """End a connection that BlueZ still holds for a process which is gone: a held wearable does not advertise."""
+        """End a connection that BlueZ still holds for a process which is gone: a held wearable does not advertise.
+
+        One that was bonded under another address is found by its lasting one only among those that are connected.
+        """
         if self._client_backend is None:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 # While bleak still asks BlueZ for its objects, the next call would find nothing, and say nothing.
-                await BleakAdapter.get(bluez={"adapter": self._adapter} if self._adapter else {})
+                adapter = await BleakAdapter.get(bluez={"adapter": self._adapter} if self._adapter else {})
                 await close_stale_connections_by_address(address)
+                for device in await adapter.get_connected_devices():
+                    if device.address.upper() == address.upper():
+                        await close_stale_connections(device)
 
     async def pair(self, device: BLEDevice) -> str:
         """Bond with a wearable that is not connected; its lasting address, whatever address it advertises with.

@@ -140,6 +140,10 @@ class EmulatedBluez:
         await self._open(path)
         await self._tree.rest()
 
+    def show_lasting_address(self, private: str, lasting: str) -> None:
+        """Let a device have the address that its bond gave it, while its object keeps the path of the private one."""
+        self._tree.change(_device_path(private), DEVICE, Address=Variant("s", lasting))
+
     async def let_go(self, address: str) -> None:
         """Let the radio lose this wearable's link."""
         await hang_up(self._connected[_device_path(address)].connection)
@@ -208,15 +212,20 @@ class EmulatedBluez:
         if not self.adapter.hears(advertisement):
             return
         heard = advertisement.address.to_string(with_type_qualifier=False)
-        path = _device_path(self.resolves.get(heard, heard))
+        path = self._path_of(self.resolves.get(heard, heard))
         if path not in self._tree.objects:
-            self._add_device(path, advertisement.address)
+            self._add_device(path, Address(self.resolves.get(heard, heard)))
         self._addresses[path] = advertisement.address
         said = Advertised.of(advertisement.data)
         changed = {"RSSI": Variant("n", advertisement.rssi), "UUIDs": Variant("as", said.service_uuids)}
         if said.name is not None:
             changed |= {"Name": Variant("s", said.name), "Alias": Variant("s", said.name)}
         self._tree.change(path, DEVICE, **changed)
+
+    def _path_of(self, address: str) -> str:
+        """Where the device of this address is, which may have got it only by its bond, or will be."""
+        shown = ((path, self._tree.objects[path][DEVICE]) for path in self._tree.with_interface(DEVICE))
+        return next((path for path, had in shown if had["Address"].value == address), _device_path(address))
 
     def _add_device(self, path: str, address: Address) -> None:
         self._addresses[path] = address

@@ -170,6 +170,20 @@ async def test_pain_02_wearable_that_bluez_still_holds_after_a_crash_is_freed(
         await diary.heart_rates(1)
 
 
+async def test_pain_02_wearable_that_was_bonded_under_another_address_is_freed_too(
+    home: VirtualHome, clock: AcceleratedClock
+) -> None:
+    strap = await another_strap(home, clock)
+    lasting, private = strap.address, "5A:00:00:00:00:01"
+    await strap.rotate(private)
+    await home.bluez.hold(private)
+    home.bluez.show_lasting_address(private, lasting)
+    home.bluez.resolves[private] = lasting
+    strap.address = lasting  # by which it is known
+    async with running(clock) as daemon:
+        await daemon.wear(strap).heart_rates(1)
+
+
 async def test_pain_03_scan_that_is_refused_as_in_progress_is_tried_again(
     home: VirtualHome, clock: AcceleratedClock
 ) -> None:
