@@ -93,8 +93,9 @@ class Link:
     comes while the link does not hold a connection. Every change of state goes to `on_state`. Once subscribed,
     `openings` is asked with the UUIDs of all characteristics that the wearable has, and its procedures are carried out
     one after the other while streams flow. No fault of the radio ends `run`. A wearable of which nothing streams may be
-    silent. `silence_limit_s` is in the clock's seconds: in a replay many times faster than life a short stall of this
-    process is a long silence, and the limit must grow accordingly.
+    silent. It is known by its address alone, never guessed by its name: one that changes its address must be bonded,
+    whereupon BlueZ knows it by a lasting one. `silence_limit_s` is in the clock's seconds: in a replay many times
+    faster than life a short stall of this process is a long silence, and the limit must grow accordingly.
     """
 
     def __init__(

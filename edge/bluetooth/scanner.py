@@ -20,10 +20,10 @@ from edge.bluetooth.trouble import RADIO_ERRORS, RadioState, RadioStatus, radio_
 from edge.bluetooth.waits import first_of, sleep_until_due
 from edge.clock import Clock
 
-# Our choice: a wearable that waits for us advertises at least every few seconds, so that ten without any advertisement
+# Our choice: a wearable that waits for us advertises at least every few seconds, so that five without any advertisement
 # from anybody mean an empty room or a scan that died without a word, as after a restart of bluetoothd. The patience
-# doubles with every scan that stays silent.
-SILENCE_S: Final = 10.0
+# doubles with every scan that stays silent, which makes up for slower advertisers.
+SILENCE_S: Final = 5.0
 LONGEST_SILENCE_S: Final = 60.0
 
 # Our choice: starting a scan that fails costs next to nothing, and until it succeeds nobody can come back.

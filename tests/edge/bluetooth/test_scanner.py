@@ -138,7 +138,7 @@ async def test_one_long_scan_serves_while_somebody_advertises() -> None:
     async with scanning(Air, clock) as scanner:
         waiting = asyncio.create_task(scanner.seen(STRAP))
         for _ in range(100):
-            await clock.advance(5.0)
+            await clock.advance(SILENCE_S - 1.0)
             Air.advertise("C0:DE:00:00:00:02")
         assert Air.starts == ["passive", "active"]
         waiting.cancel()
