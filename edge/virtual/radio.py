@@ -10,13 +10,12 @@ from bleak.backends.client import BaseBleakClient
 from bleak.backends.scanner import BaseBleakScanner
 from bumble.device import Device, DeviceConfiguration
 from bumble.hci import Address
-from bumble.host import Host
 from bumble.link import LocalLink
 from bumble.pairing import PairingConfig
 from bumble.transport.common import AsyncPipeSink
 
 from edge.virtual.bleak_backend import client_backend, scanner_backend
-from edge.virtual.connection import VirtualController, hang_up
+from edge.virtual.connection import VirtualController, VirtualHost, hang_up
 
 # A static random address has its two highest bits set: Bluetooth Core Specification 5.4, volume 6, part B, 1.3.2.1.
 _CENTRAL_ADDRESS: Final = "C0:00:00:00:00:99"
@@ -71,7 +70,7 @@ class VirtualRadio:
 
     def _device(self, name: str, address: str) -> Device:
         controller = VirtualController(name, link=self._link, public_address=f"F0{address[2:]}")
-        host = Host(controller, AsyncPipeSink(controller))
+        host = VirtualHost(controller, AsyncPipeSink(controller))
         device = Device(config=DeviceConfiguration(name=name, address=Address(address)), host=host)
         # Nobody has a display or a keyboard, so that pairing "just works"; known by the address that is advertised.
         pairing = PairingConfig(mitm=False, identity_address_type=PairingConfig.AddressType.RANDOM)
