@@ -361,6 +361,10 @@ class Daemon:
         faults = [trouble for trouble in troubles if trouble is not None]
         if self._recorder.dropped_readings:
             faults.append(f"{self._recorder.dropped_readings} readings were dropped while the disk refused them")
+        if self._recorder.unstorable_readings:
+            faults.append(
+                f"{self._recorder.unstorable_readings} readings were dropped that cannot be stored; report this"
+            )
         faults += [
             f"{pipeline.person.id}: {pipeline.dropped_windows} windows were dropped because the model could not keep up"
             for pipeline in self.pipelines

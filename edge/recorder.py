@@ -116,7 +116,8 @@ class Recorder:
     """Everything that the daemon stores goes through here, in one worker thread of its own.
 
     `tell_minute` makes the message of a closed minute and runs in that thread; None when there is nobody to tell.
-    `committed` is called after each commit that holds notifications or messages.
+    `committed` is called after each commit that holds notifications or messages. `dropped_readings` counts what the
+    disk refused for so long that memory was full, `unstorable_readings` what no store can take.
     """
 
     def __init__(
@@ -141,6 +142,7 @@ class Recorder:
         self._begun = asyncio.Event()
         self._retry_at: dict[str, float] = {}
         self.dropped_readings = 0
+        self.unstorable_readings = 0
         self.fault: str | None = None
 
     async def call(self, function: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
@@ -282,7 +284,7 @@ class Recorder:
         except UnstorableError as error:
             dropped = waiting.drop_unstorable()
             _log.error("readings were dropped that cannot be stored", readings=dropped, error=str(error))
-            self.dropped_readings += dropped
+            self.unstorable_readings += dropped
             self._store.commit(waiting.batch())
 
     def _complain(self, error: StoreError) -> None:

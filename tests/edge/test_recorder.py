@@ -192,7 +192,7 @@ async def test_a_reading_that_cannot_be_stored_holds_nothing_else_up(tmp_path: P
     async with recording(tmp_path) as (recorder, store, _clock):
         recorder.keep([rr(START, 800.0), rr(START + 1, float("nan")), rr(START + 2, 810.0)], [])
         await recorder.commit()
-        assert (recorder.fault, recorder.dropped_readings) == (None, 1)
+        assert (recorder.fault, recorder.dropped_readings, recorder.unstorable_readings) == (None, 0, 1)
         assert stored(store) == 2
 
 
