@@ -141,8 +141,10 @@ def notifications_of(turn: Turn, contacts: Iterable[str], title: str, body: str)
 
 
 def rests_on_fresh_data(alert: Alert, pipelines: Iterable[Pipeline], now: float) -> bool:
-    """Whether a person's alert is of a risk that was judged lately, at `now` in s since 1970 UTC."""
+    """Whether a person's alert is of a risk or a vital sign that was judged lately, at `now` in s since 1970 UTC."""
     for pipeline in pipelines:
+        if pipeline.person.id == alert.person and pipeline.vitals.is_fresh(alert.kind, now):
+            return True
         for watch in pipeline.watches:
             if (watch.person, watch.risk) == (alert.person, alert.kind):
                 last = watch.last

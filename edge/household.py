@@ -24,6 +24,7 @@ from edge.risks.model import RiskModel
 from edge.settings import PersonSettings, Settings, SharedSettings, WearableSettings
 from edge.shared import Questions, SharedDevice
 from edge.store.store import Store
+from edge.vital_watch import watch_vitals
 from edge.wearable import Memories, wearable_of
 from edge.wearables import PROFILES
 
@@ -199,6 +200,7 @@ class Household:
 
     async def _pipeline(self, person: PersonSettings) -> Pipeline:
         watches = [await self._watch(person.id, model) for model in self._models]
+        vitals, overdue = await watch_vitals(person, self._store, self._recorder, self._clock.wall())
 
         async def say(alert: Alert) -> None:
             await self._say(pipeline.person, alert)
@@ -211,7 +213,9 @@ class Household:
             keep=self._recorder.keep,
             say=say,
             memories=await self._memories(wearable.address for wearable in person.wearables),
+            vitals=vitals,
         )
+        pipeline.tell(overdue)
         for watch in watches:
             pipeline.resume(watch, await self._stored_windows(watch, person))
         call, last_readings = self._recorder.call, self._store.signals.last_readings

@@ -14,10 +14,12 @@ from typing import Any, Final, Protocol
 
 import structlog
 
+from edge.alerts.thresholds import Thresholds
 from edge.bluetooth.link import LinkState, LinkStatus, Packet
 from edge.clock import Clock
 from edge.readings import Alert, Assessment, Channel, Memory, Reading, Window
 from edge.risk_watch import RiskWatch, is_past
+from edge.rule_settings import rules_of
 from edge.settings import PersonSettings
 from edge.sources import Sources
 from edge.wearable import NO_MEMORIES, Memories, Wearable, wearables_of
@@ -42,7 +44,8 @@ class Pipeline:
     """What happens to the packets of one person's wearables.
 
     `keep` takes every Reading and Assessment for the store; `say` takes an Alert in its new state, and returns once it
-    is stored with all that was kept before. `memories` are those that an earlier daemon has kept.
+    is stored with all that was kept before. `memories` are those that an earlier daemon has kept; `vitals` are the
+    rules about the person's vital signs.
     """
 
     def __init__(
@@ -55,8 +58,11 @@ class Pipeline:
         keep: Keep,
         say: Callable[[Alert], Awaitable[None]],
         memories: Memories = NO_MEMORIES,
+        vitals: Thresholds | None = None,
     ) -> None:
         self.person = person
+        self.vitals = vitals or Thresholds(person.id)
+        self._ruled = self.vitals.channels
         self.watches = watches
         self.wearables = wearables_of(person, memories)
         self.sources = Sources(list(self.wearables), person.sources)
@@ -65,6 +71,7 @@ class Pipeline:
         self._keep = keep
         self._say = say
         self._waiting: deque[tuple[RiskWatch, Window]] = deque()
+        self._told: deque[Alert] = deque()
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -93,6 +100,8 @@ class Pipeline:
         self.wearables = {address: self.wearables[address] for address in fresh}
         self.sources.prefer(list(fresh), person.sources)
         self.person = person
+        self.tell(self.vitals.take_on(rules_of(person.rules), self._clock.wall()))
+        self._ruled = self.vitals.channels
 
     def resume(self, watch: RiskWatch, windows: Iterable[Window]) -> None:
         """Take the Windows of stored beats that a daemon which stopped has left unassessed."""
@@ -100,6 +109,13 @@ class Pipeline:
             self.sources.begin(watch.model.channel, watch.device, self._clock.monotonic())
         for window in windows:
             self._queue(watch, window)
+
+    def tell(self, alerts: Iterable[Alert]) -> None:
+        """Take Alerts of rules about vital signs, which are said as soon as may be."""
+        self._told.extend(alerts)
+        if self._told:
+            self._idle.clear()
+            self._arrived.set()
 
     def link_changed(self, address: str, link: LinkStatus) -> None:
         """Take a link's new state; when it is lost, the RR intervals that were held back come out."""
@@ -118,8 +134,11 @@ class Pipeline:
     async def run(self) -> None:
         """Assess Windows as they come, until cancelled."""
         while True:
-            while self._waiting:
-                await self._assess(*self._waiting.popleft())
+            while self._waiting or self._told:
+                while self._told:
+                    await self._tell(self._told.popleft())
+                if self._waiting:
+                    await self._assess(*self._waiting.popleft())
             self._idle.set()
             self._arrived.clear()
             await self._arrived.wait()
@@ -169,8 +188,11 @@ class Pipeline:
         for reading in placed:
             watching = [watch for watch in self.watches if watch.model.channel is reading.channel]
             past = is_past(reading)
-            if not watching or not reading.values or not (past or self._counts(wearable, reading)):
+            ruled = reading.channel in self._ruled
+            if not (watching or ruled) or not reading.values or not (past or self._counts(wearable, reading)):
                 continue
+            if ruled:
+                self.tell(self.vitals.push(reading, self._clock.wall()))
             for watch in watching:
                 if not past:
                     self._tell_hand_over(watch, reading)
@@ -208,8 +230,11 @@ class Pipeline:
         assessment, alert = await loop.run_in_executor(self._inference, watch.judge, window)
         self._keep((), [assessment])
         if alert is not None:
-            _log.info("alert", person=alert.person, kind=alert.kind, state=alert.state.value, id=alert.id)
-            await self._say(alert)
+            await self._tell(alert)
+
+    async def _tell(self, alert: Alert) -> None:
+        _log.info("alert", person=alert.person, kind=alert.kind, state=alert.state.value, id=alert.id)
+        await self._say(alert)
 
     def _why_silent(self, channel: Channel) -> str:
         states = [wearable.link for wearable in self.wearables.values()]

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 from edge.errors import SettingsError
 from edge.readings import Channel
+from edge.rule_settings import RuleSettings
 
 DEFAULT_SETTINGS_FILE: Final = Path("/etc/hearthbeat/hearthbeat.toml")
 
@@ -102,6 +103,16 @@ class PersonSettings(_Table):
         default={}, title="channels for which the wearables have another order, with the addresses in that order"
     )
     faults: FaultSettings = Field(default=FaultSettings(), title="when the wearables are said to be at fault")
+    rules: list[RuleSettings] = Field(default=[], title="rules about vital signs, beside the defaults")
+
+    @model_validator(mode="after")
+    def _rules_differ(self) -> Self:
+        names = [rule.name for rule in self.rules]
+        for name in names:
+            if names.count(name) > 1:
+                message = f"rule {name} is there twice"
+                raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _sources_are_worn(self) -> Self:

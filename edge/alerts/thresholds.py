@@ -1,0 +1,298 @@
+"""Rules about vital signs: "above 130 for 10 minutes", with hysteresis, coverage and a rest; pure.
+
+A stream is judged by what it was for some minutes, of which enough must have been measured: a gap neither raises nor
+clears. What is measured by hand is judged by the median of its last values, and is told as what it is: a measurement.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+from edge.alerts.points import Point, Points, Rest, stale_s
+from edge.readings import CHANNELS, Alert, AlertState, Channel, Explanation, Reading, Severity
+
+# What was measured by hand longer ago belongs to another time of life, s. Our choice, twice the week for which the
+# European Society of Hypertension has blood pressure measured at home.
+SPOT_LOOK_BACK_S: Final = 14 * 86_400.0
+# Several minutes of a stream that are looked at together may lie so much further apart than they need; what went on
+# before a gap of half an hour is another episode. Our choice.
+_SLACK: Final = 3.0
+_SLACK_S: Final = 1800.0
+# A stored time so far ahead of now was told before the clock was set back, s. Our choice, as in risk_watch.
+_AHEAD_S: Final = 120.0
+_NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:hearthbeat:vital-sign")
+_CALLED: Final[Mapping[Channel, str]] = MappingProxyType(
+    {
+        Channel.HEART_RATE: "The heart rate",
+        Channel.SPO2: "The oxygen saturation",
+        Channel.GLUCOSE: "Glucose",
+        Channel.BLOOD_GLUCOSE: "Blood glucose",
+        Channel.TEMPERATURE: "The body temperature",
+        Channel.SYSTOLIC: "The upper blood pressure",
+        Channel.DIASTOLIC: "The lower blood pressure",
+    }
+)
+# What rules can be about.
+VITAL_SIGNS: Final = frozenset(_CALLED)
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdRule:
+    """When a vital sign is told, and when it is over; `name` is the kind of its alert.
+
+    Either `above` or `below` is set, in the channel's unit; `clear` lies on the other side of it. With `minutes` every
+    point of so long must be beyond, and cover the share `coverage` (0..1) of it, and as much must be back beyond
+    `clear` for the end; without, the median of the last `values` measurements counts. For `cool_down_min` minutes after
+    an episode was raised no other is. With `at_rest` only those minutes count in which the person is known to rest.
+    """
+
+    name: str
+    channel: Channel
+    severity: Severity
+    above: float | None = None
+    below: float | None = None
+    clear: float = math.nan
+    minutes: float = 0.0
+    values: int = 1
+    coverage: float = 0.7
+    cool_down_min: float = 60.0
+    at_rest: bool = False
+
+    @property
+    def threshold(self) -> float:
+        """`above` or `below`."""
+        return self.above if self.above is not None else self.below if self.below is not None else math.nan
+
+    def is_beyond(self, value: float) -> bool:
+        """Whether a value is one to tell of."""
+        return value > self.threshold if self.above is not None else value < self.threshold
+
+    def is_back(self, value: float) -> bool:
+        """Whether a value is well again."""
+        return value <= self.clear if self.above is not None else value >= self.clear
+
+    @property
+    def look_back_s(self) -> float:
+        """How many seconds of the past the rule looks at."""
+        if self.minutes:
+            return 60.0 * self.minutes + _SLACK_S
+        return _SLACK * 60.0 * self.values if _is_stream(self) else SPOT_LOOK_BACK_S
+
+
+def _is_stream(rule: ThresholdRule) -> bool:
+    return rule.minutes > 0.0 or rule.channel in {Channel.HEART_RATE, Channel.SPO2}
+
+
+class Threshold:
+    """One rule of one person; `newest_alert` is the newest stored episode of its kind, open or over."""
+
+    def __init__(self, rule: ThresholdRule, person: str, newest_alert: Alert | None = None) -> None:
+        self.rule = rule
+        self.person = person
+        is_open = newest_alert is not None and newest_alert.state is AlertState.RAISED
+        self.open_alert = newest_alert if is_open else None
+        self._raised_at = -math.inf if newest_alert is None else newest_alert.opened_at
+        # What was measured until then has had its say, and is not to have it again after a restart.
+        self._said_until = self._raised_at if newest_alert is None else newest_alert.cleared_at or self._raised_at
+        self._points: deque[Point] = deque()
+
+    @property
+    def newest(self) -> float:
+        """When the newest point was, s since 1970 UTC."""
+        return self._points[-1].at if self._points else -math.inf
+
+    def push(self, point: Point, now: float) -> Alert | None:
+        """The Alert in its new state, where a point raises or clears an episode; what is stale at `now` does not."""
+        if self.rule.at_rest and not point.resting:
+            return None
+        if self._points and point.at <= self._points[-1].at:
+            self._points.clear()  # the clock was set back
+            self._raised_at = self._said_until = -math.inf
+        self._points.append(point)
+        while point.at - self._points[0].at > self.rule.look_back_s:
+            self._points.popleft()
+        is_stale = now - point.at > stale_s(self.rule.channel)
+        if is_stale or point.at <= self._said_until <= now + _AHEAD_S:
+            return None
+        if self.open_alert is None:
+            return self._raise(point)
+        return self._clear(point)
+
+    def _raise(self, point: Point) -> Alert | None:
+        since = self._agree(self.rule.is_beyond, point)
+        # A stored time from before the clock was set back may lie ahead: it holds nothing up.
+        if since is None or 0.0 <= point.at - self._raised_at < 60.0 * self.rule.cool_down_min:
+            return None
+        self._raised_at = self._said_until = point.at
+        self.open_alert = Alert(
+            id=str(uuid.uuid5(_NAMESPACE, f"{self.person}/{self.rule.name}/{point.at!r}")),
+            person=self.person,
+            kind=self.rule.name,
+            severity=self.rule.severity,
+            state=AlertState.RAISED,
+            since=since,
+            opened_at=point.at,
+            cleared_at=None,
+            explanation=self._explain(point, since),
+        )
+        return self.open_alert
+
+    def _clear(self, point: Point) -> Alert | None:
+        assert self.open_alert is not None  # noqa: S101 -- see push
+        if self._agree(self.rule.is_back, point) is None:
+            return None
+        return self.end(point.at, f"{self._called} is {self._number(self._level())} again.")
+
+    def end(self, at: float, why: str) -> Alert | None:
+        """The open episode, over as of `at`."""
+        if self.open_alert is None:
+            return None
+        ended = replace(self.open_alert, state=AlertState.CLEARED, cleared_at=at, explanation=Explanation(why))
+        self.open_alert = None
+        self._said_until = max(self._said_until, at)
+        return ended
+
+    def _agree(self, agrees: Callable[[float], bool], point: Point) -> float | None:
+        """Since when all that the rule looks at agrees, None where it does not, or where there is not enough of it."""
+        if not self.rule.minutes:
+            counted = self._counted()
+            together = not _is_stream(self.rule) or point.at - counted[0].at <= _SLACK * 60.0 * self.rule.values
+            enough = len(counted) == self.rule.values and together
+            return counted[0].at - counted[0].span_s if enough and agrees(self._level()) else None
+        length_s = 60.0 * self.rule.minutes
+        window = [one for one in self._points if one.at > point.at - length_s]
+        if not all(agrees(one.value) for one in window):
+            return None
+        if sum(one.span_s for one in window) < self.rule.coverage * length_s:
+            return None
+        # Whoever has agreed for so long began so long ago, or before.
+        run = point
+        for one in reversed(self._points):
+            if not agrees(one.value):
+                break
+            run = one
+        since = run.at - run.span_s
+        return since if point.at - since >= length_s - 1.0 else None
+
+    def _counted(self) -> list[Point]:
+        return list(self._points)[-self.rule.values :]
+
+    def _level(self) -> float:
+        """The median of what is looked at."""
+        if self.rule.minutes:
+            length_s = 60.0 * self.rule.minutes
+            counted = [one for one in self._points if one.at > self.newest - length_s]
+        else:
+            counted = self._counted()
+        return statistics.median(one.value for one in counted)
+
+    @property
+    def _called(self) -> str:
+        return _CALLED[self.rule.channel]
+
+    def _number(self, value: float) -> str:
+        facts = CHANNELS[self.rule.channel]
+        digits = 1 if self.rule.channel is Channel.TEMPERATURE else 0
+        return f"{value:.{digits}f} {'a minute' if self.rule.channel is Channel.HEART_RATE else facts.unit}"
+
+    def _explain(self, point: Point, since: float) -> Explanation:
+        rule, level = self.rule, self._level()
+        side = "above" if rule.above is not None else "below"
+        limit = f"{rule.threshold:g}"
+        numbers = {"value": round(level, 1), "threshold": rule.threshold}
+        if rule.minutes:
+            rest = " at rest" if rule.at_rest else ""
+            sentence = (
+                f"{self._called}{rest} has been {side} {limit} for {rule.minutes:g} minutes, at {self._number(level)} "
+                "in the middle."
+            )
+            numbers["minutes"] = rule.minutes
+            return Explanation(sentence, numbers, (since, point.at))
+        if rule.values > 1:
+            what = "minutes" if _is_stream(rule) else "measurements"
+            sentence = (
+                f"{self._called} was {side} {limit} in {rule.values} {what} in a row: {self._number(level)} in the "
+                "middle."
+            )
+            numbers["measurements"] = float(rule.values)
+            return Explanation(sentence, numbers)
+        sentence = (
+            f"{self._called} was {side} {limit} in one measurement: {self._number(level)}. One measurement says "
+            "little: rest for five minutes and measure again."
+        )
+        return Explanation(sentence, numbers)
+
+
+class Thresholds:
+    """All rules of one person, fed with Readings in the order in which they come.
+
+    `newest_alerts` are the newest stored episodes by kind. `push` with stored Readings before the first live one makes
+    it go on where a process that was killed has stopped: what they complete is told too, unless it is stale.
+    """
+
+    def __init__(
+        self, person: str, rules: Iterable[ThresholdRule] = (), newest_alerts: Mapping[str, Alert] | None = None
+    ) -> None:
+        self.person = person
+        newest = newest_alerts or {}
+        self._rest = Rest()
+        self._points: dict[Channel, Points] = {}
+        self._watched: dict[str, Threshold] = {
+            rule.name: Threshold(rule, person, newest.get(rule.name)) for rule in rules
+        }
+
+    @property
+    def channels(self) -> frozenset[Channel]:
+        """What the rules look at."""
+        channels = {one.rule.channel for one in self._watched.values()}
+        if any(one.rule.at_rest for one in self._watched.values()):
+            channels.add(Channel.ACCELERATION)
+        return frozenset(channels)
+
+    @property
+    def rules(self) -> list[ThresholdRule]:
+        """The rules that are watched."""
+        return [one.rule for one in self._watched.values()]
+
+    def push(self, reading: Reading, now: float) -> list[Alert]:
+        """The Alerts that a Reading raises or clears, as of `now` (s since 1970 UTC)."""
+        if reading.channel is Channel.ACCELERATION:
+            self._rest.push(reading)
+            return []
+        watched = [one for one in self._watched.values() if one.rule.channel is reading.channel]
+        if not watched:
+            return []
+        points = self._points.setdefault(reading.channel, Points(reading.channel))
+        alerts: list[Alert | None] = []
+        for point in points.push(reading, now):
+            known = replace(point, resting=self._rest.at(point.at - 1.0))
+            alerts += [one.push(known, now) for one in watched]
+        return [alert for alert in alerts if alert is not None]
+
+    def take_on(self, rules: Sequence[ThresholdRule], now: float) -> list[Alert]:
+        """Go on with other rules; a rule that stays as it was goes on as it was. The episodes that are over by it."""
+        kept = {rule.name: rule for rule in rules}
+        ended = [
+            one.end(now, "The rule was changed or switched off in the settings.")
+            for name, one in self._watched.items()
+            if kept.get(name) != one.rule
+        ]
+        self._watched = {
+            rule.name: self._watched[rule.name]
+            if rule.name in self._watched and self._watched[rule.name].rule == rule
+            else Threshold(rule, self.person)
+            for rule in rules
+        }
+        return [alert for alert in ended if alert is not None]
+
+    def is_fresh(self, kind: str, now: float) -> bool:
+        """Whether a rule has looked at something that tells of `now`."""
+        one = self._watched.get(kind)
+        return one is not None and abs(now - one.newest) <= stale_s(one.rule.channel)
