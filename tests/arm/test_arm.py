@@ -1,4 +1,4 @@
-"""On ARM: the package, its wheels, the interpreter and every model, with the same answers as here."""
+"""On ARM: the package, its wheels, the interpreters and every model, with the same answers as here."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.readings import Channel
+from edge.readings import Channel, Risk
 from edge.recordings import KINDS
 from edge.risks.catalogue import load_models
+from edge.risks.interpreter import Runtime
 from edge.store.store import Store
 from edge.virtual.rhythm import atrial_fibrillation, sinus
 from tests.arm.answers import SOURCE, installed_runtimes
@@ -23,7 +25,13 @@ from tests.arm.emulated import Emulated, emulated
 pytestmark = pytest.mark.timeout(1800)
 
 ANSWERS = Path(__file__).with_name("answers.py")
-RISKS = [pytest.param(risk.value, id=risk.value) for risk in load_models()]
+MODELS = load_models()
+# Of an output's int8. tflite-runtime gives the very same. In ai-edge-litert 2.3 a convolution on ARM rounds about one
+# value in a thousand in the other direction than on x86, and with noise for an input some outputs differ by one step.
+STEPS_APART: Final[dict[Runtime, int]] = {"tflite_runtime": 0, "ai_edge_litert": 1}
+# Of an input within -1 to 1, in float32: NumPy's logarithms and the like differ in their last bits from processor to
+# processor. Some hundred times less than half of an int8 step.
+FLOATS_APART = 1e-5
 ELSEWHERE, HERE = "aarch64", "here"
 
 
@@ -37,7 +45,7 @@ def folder(arm: Emulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Inputs and recordings, with what both Pythons answer to them: aarch64.npz and here.npz, and their stores."""
     folder = tmp_path_factory.mktemp("arm")
     chance = np.random.default_rng(1)
-    shapes = {risk: (64, *model.network.input_shape[1:]) for risk, model in load_models().items()}
+    shapes = {risk.value: (64, *model.network.input_shape[1:]) for risk, model in MODELS.items()}
     inputs = {risk: chance.integers(-128, 128, shape, np.int8) for risk, shape in shapes.items()}
     np.savez(folder / "inputs.npz", **inputs)
     for kind, lines in {"rr_intervals": beats(), "glucose": glucose(), "accelerometer": motion()}.items():
@@ -100,22 +108,27 @@ def test_every_module_and_wheel_of_the_package_works(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("runtime", installed_runtimes())
-@pytest.mark.parametrize("risk", RISKS)
-def test_the_network_answers_the_same_to_the_last_bit(risk: str, runtime: str, folder: Path) -> None:
-    elsewhere, here = compare(folder, f"{risk}.{runtime}")
-    differing = int(np.count_nonzero(elsewhere != here))
-    tell(f"{risk}, {runtime}: {differing} of {here.size} outputs differ")
+@pytest.mark.parametrize("risk", MODELS)
+def test_the_network_answers_the_same(risk: Risk, runtime: Runtime, folder: Path) -> None:
+    network = MODELS[risk].network
+    elsewhere, here = compare(folder, f"{risk.value}.{runtime}")
+    steps = np.rint(np.abs(elsewhere - here) / network._out_scale).astype(int)
+    tell(f"{risk.value}, {runtime}: {np.count_nonzero(steps)} of {steps.size} outputs differ, by {steps.max()} steps")
     assert np.ptp(here) > 0.0, "the inputs move the model"
-    assert elsewhere.tobytes() == here.tobytes()
+    assert steps.max() <= STEPS_APART[runtime]
 
 
-@pytest.mark.parametrize("risk", RISKS)
-def test_the_signals_become_the_same_inputs(risk: str, folder: Path) -> None:
-    elsewhere, here = compare(folder, f"{risk}.inputs")
+@pytest.mark.parametrize("risk", MODELS)
+def test_the_signals_become_the_same_int8_inputs(risk: Risk, folder: Path) -> None:
+    scale = MODELS[risk].network._in_scale
+    elsewhere, here = compare(folder, f"{risk.value}.inputs")
     assert elsewhere.shape == here.shape
-    differing, largest = int(np.count_nonzero(elsewhere != here)), float(np.abs(elsewhere - here).max())
-    tell(f"{risk}: {differing} of {here.size} inputs from {len(here)} windows differ, by {largest:.1g} at most")
-    assert elsewhere.tobytes() == here.tobytes()
+    apart = np.abs(elsewhere - here)
+    steps = np.rint(elsewhere / scale) != np.rint(here / scale)
+    tell(f"{risk.value}: of {here.size} inputs from {len(here)} windows {np.count_nonzero(apart)} differ as floats")
+    tell(f"  by {apart.max():.1g} at most, {np.count_nonzero(steps)} as int8")
+    assert apart.max() <= FLOATS_APART
+    assert not steps.any()
 
 
 @pytest.mark.parametrize("kind", KINDS)
