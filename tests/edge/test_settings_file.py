@@ -18,7 +18,10 @@ from edge.settings_file import SettingsFile
 from tests.conftest import CHECKOUT
 from tests.edge.test_settings import GOOD, write
 
-SHIPPED = (CHECKOUT / "systemd" / "hearthbeat.toml").read_text(encoding="utf-8")
+AS_SHIPPED = (CHECKOUT / "systemd" / "hearthbeat.toml").read_text(encoding="utf-8")
+WORN = '# [[people.wearables]]\n# address = "A0:B1:C2:D3:E4:F5"\n# name = "chest strap"\n'
+# The same after the first strap was added.
+SHIPPED = AS_SHIPPED.replace(WORN, WORN.replace("# ", ""))
 STRAP, WATCH, CUFF = "A0:B1:C2:D3:E4:F5", "C0:DE:00:00:00:02", "C0:DE:00:00:00:03"
 ODD = """
 contacts = [{ id = "phone", url_file = "phone.url" }]  # one line each
@@ -37,6 +40,17 @@ def test_a_new_wearable_stands_with_its_person_and_every_other_line_stays(tmp_pa
     before, after = SHIPPED.split("# Of several wearables")
     assert path.read_text() == f"{before}{block}# Of several wearables{after}"
     assert [w.address for w in load_settings(path).people[0].wearables] == [STRAP, WATCH]
+
+
+def test_the_first_wearable_is_written_into_the_file_as_it_was_shipped(tmp_path: Path) -> None:
+    assert WORN in AS_SHIPPED
+    path = write(tmp_path, AS_SHIPPED)
+    file = SettingsFile(path)
+    file.add_wearable("parent", STRAP, "strap")
+    file.save()
+    (person,) = load_settings(path).people
+    assert [(w.address, w.name) for w in person.wearables] == [(STRAP, "strap")]
+    assert all(line in path.read_text().splitlines() for line in AS_SHIPPED.splitlines())
 
 
 def test_what_was_added_and_removed_again_leaves_only_a_blank_line(tmp_path: Path) -> None:
