@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from bleak import BleakClient
@@ -17,11 +18,14 @@ from edge.bluetooth.packet import Packet
 from edge.bluetooth.radio import ANSWER_TIMEOUT_S
 from edge.bluetooth.trouble import BondLostError, PairingError, reason, wants_bond
 from edge.clock import Clock
-from edge.errors import HearthbeatError, RefusedError
+from edge.errors import DecodeError, HearthbeatError, RefusedError
 from edge.wearables.procedure import Next, Pause, Procedure, Read, Step, Write
 
 # A cuff, a thermometer or a scale indicates its measurements: it waits for each to be confirmed, which BlueZ does.
 _TELLS: Final = frozenset({"notify", "indicate"})
+
+# What code raises that takes for granted what a wearable did not keep to; the others in the house shall not suffer.
+_STUMBLES: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 # Our choice: more values of a control point than any answer has pieces; what nobody takes is of no use to anybody.
 _KEPT_ANSWERS: Final = 64
@@ -134,7 +138,8 @@ class Conversation:
                 await self._carry_out(procedure)
             except HearthbeatError as error:
                 self.refusals.append(str(error))
-                self._log.warning("procedure_ended", why=str(error))
+                broke = error.__cause__ if isinstance(error, DecodeError) else None
+                self._log.warning("procedure_ended", why=str(error), exc_info=broke)
             finally:
                 procedure.close()
 
@@ -143,17 +148,14 @@ class Conversation:
         self._on_packet = _ignore
 
     async def _carry_out(self, procedure: Procedure) -> None:
-        try:
-            step = next(procedure)
-            while True:
-                try:
-                    came = await self._take(step)
-                except RefusedError as error:
-                    step = procedure.throw(error)
-                else:
-                    step = procedure.send(came)
-        except StopIteration:
-            return
+        step = _resumed(partial(next, procedure))
+        while step is not None:
+            try:
+                came = await self._take(step)
+            except RefusedError as error:
+                step = _resumed(partial(procedure.throw, error))
+            else:
+                step = _resumed(partial(procedure.send, came))
 
     async def _take(self, step: Step) -> bytes:
         match step:
@@ -303,6 +305,17 @@ def _present(client: BleakClient, profiles: Sequence[Characteristics]) -> dict[s
         for characteristic in service.characteristics:
             found.setdefault(characteristic.uuid, characteristic)
     return found
+
+
+def _resumed(resume: Callable[[], Step]) -> Step | None:
+    """A procedure's next step, None at its end; one that stumbles over what a wearable said ends alone."""
+    try:
+        return resume()
+    except StopIteration:
+        return None
+    except _STUMBLES as error:
+        mend = "report it, with the wearable's model"
+        raise DecodeError(f"a procedure broke: {reason(error)}", where="a wearable's answer", mend=mend) from error
 
 
 def _ignore(_packet: Packet) -> None:

@@ -151,11 +151,15 @@ async def test_att_error_is_thrown_in_with_its_code_and_ends_nothing_else() -> N
     await link.end()
 
 
-async def test_procedure_that_minds_no_refusal_ends_and_the_link_goes_on() -> None:
+async def test_procedure_that_minds_no_refusal_or_breaks_ends_alone() -> None:
     class Strap(Wearable): ...
 
     def careless() -> Procedure:
         yield Read("a characteristic that it lacks")
+
+    def trusting() -> Procedure:
+        answer = yield Read(READ)
+        yield Write(SET, answer[200:201] or bytes((answer[200],)))
 
     done: list[bool] = []
 
@@ -166,11 +170,13 @@ async def test_procedure_that_minds_no_refusal_ends_and_the_link_goes_on() -> No
     class Air(HandScanner): ...
 
     with capture_logs() as logs:
-        link = Held(Air, Strap, ManualClock(), openings=lambda _: (careless(), careful()))
+        link = Held(Air, Strap, ManualClock(), openings=lambda _: (careless(), trusting(), careful()))
         await link.streams()
         await settle()
     assert done
-    assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == ["procedure_ended"]
+    warnings = [(entry["event"], entry["why"]) for entry in logs if entry["log_level"] == "warning"]
+    assert [event for event, _ in warnings] == ["procedure_ended"] * 2
+    assert "a procedure broke: IndexError" in warnings[1][1]
     assert link.link.status.state is LinkState.STREAMING
     await link.end()
 
