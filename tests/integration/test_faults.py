@@ -31,6 +31,8 @@ from tests.fakes.home import virtual_home
 LATE_MORNING = datetime(2027, 1, 15, 10, 0).astimezone().timestamp()
 SPEED = 300.0
 
+pytestmark = pytest.mark.timeout(180)  # a simulated quarter of an hour each, on a machine that may be busy
+
 
 def settings_of(folder: Path, phone: VirtualPhone, addresses: list[str]) -> Settings:
     names = ["anna", "bert", "cleo"]
@@ -170,7 +172,6 @@ async def test_pain_08_a_strap_off_the_body_is_told_though_it_sends_a_plausible_
         assert await kinds(daemon) == []
 
 
-@pytest.mark.timeout(120)
 async def test_three_silent_straps_and_no_adapter_are_one_alert_with_its_cause(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,11 +190,11 @@ async def test_three_silent_straps_and_no_adapter_are_one_alert_with_its_cause(
         told = await phone.next_message()
         assert told.title == "Hearthbeat's Bluetooth does not work"
         assert "adapter" in told.body
-        await clock.sleep(1200.0)
+        await clock.sleep(700.0)
         assert await kinds(daemon) == ["bluetooth"], "the straps are silent for no fault of their own"
         house.bluez.plug()
         assert (await phone.next_message()).title == "Bluetooth works again"
-        await clock.sleep(900.0)
+        await clock.sleep(300.0)
         assert await kinds(daemon) == []
         assert len(phone.shown) == 2
         daemon.stop()

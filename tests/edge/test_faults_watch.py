@@ -1,0 +1,124 @@
+"""Who is told of which fault, and what a restart remembers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.alerts.limits import DEFAULTS
+from edge.daemon import Daemon
+from edge.faults_watch import FaultsWatch, limits_of
+from edge.readings import Alert, AlertState, Channel, Explanation, FaultKind, Severity
+from edge.settings import FaultSettings, Settings
+from edge.status import STORE_NAME
+from edge.store.store import Batch, Store
+from edge.supervision import ServiceManager
+from tests.fakes.clock import ManualClock
+
+ANNAS, BERTS = "C0:DE:00:00:00:01", "C0:DE:00:00:00:02"
+
+
+def settings(folder: Path, **home: Any) -> Settings:
+    contacts = ["annas-phone", "daughter", "berts-phone", "keeper"]
+    return Settings.model_validate(
+        {
+            "home": {"state_directory": folder, **home},
+            "people": [
+                {
+                    "id": "anna",
+                    "name": "Anna",
+                    "contacts": ["annas-phone", "daughter"],
+                    "wearables": [{"address": ANNAS, "name": "strap"}],
+                },
+                {"id": "bert", "contacts": ["berts-phone"], "wearables": [{"address": BERTS}]},
+            ],
+            "contacts": [{"id": contact, "url": "json://127.0.0.1:9"} for contact in contacts],
+        }
+    )
+
+
+def fault(kind: FaultKind, subject: str, now: float = 1_800_000_000.0) -> Alert:
+    return Alert("f1", "", kind, Severity.WARNING, AlertState.RAISED, now, now, None, Explanation("It fails."), subject)
+
+
+@asynccontextmanager
+async def watching(settings: Settings, clock: ManualClock) -> AsyncIterator[FaultsWatch]:
+    daemon = Daemon(settings, clock=clock, manager=ServiceManager({}))
+    running = asyncio.create_task(daemon.run())
+    while not daemon.started.is_set():
+        await clock.advance(0.0)
+    yield daemon._faults
+    daemon.stop()
+    while not running.done():
+        await clock.advance(1.0)
+    await running
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "told"),
+    [
+        (FaultKind.NO_DATA, ANNAS, ["annas-phone", "daughter"]),
+        (FaultKind.NO_DATA, f"{ANNAS},{BERTS}", ["annas-phone", "berts-phone", "daughter"]),
+        (FaultKind.BATTERY_LOW, ANNAS, ["annas-phone"]),
+        (FaultKind.BLUETOOTH, "bluetooth", ["annas-phone", "berts-phone", "daughter"]),
+        (FaultKind.DISK_FULL, "disk", ["annas-phone", "berts-phone"]),
+    ],
+)
+async def test_without_a_keeper_the_first_contacts_look_after_the_house(
+    tmp_path: Path, kind: FaultKind, subject: str, told: list[str]
+) -> None:
+    async with watching(settings(tmp_path), ManualClock()) as faults:
+        assert faults._audience(fault(kind, subject)) == told
+
+
+async def test_a_keeper_is_told_of_everything_and_others_of_what_blinds(tmp_path: Path) -> None:
+    async with watching(settings(tmp_path, contacts=["keeper"]), ManualClock()) as faults:
+        assert faults._audience(fault(FaultKind.BATTERY_LOW, ANNAS)) == ["keeper"]
+        assert faults._audience(fault(FaultKind.NO_DATA, BERTS)) == ["keeper", "berts-phone"]
+
+
+async def test_whoever_cannot_be_told_is_not_told_so(tmp_path: Path) -> None:
+    async with watching(settings(tmp_path), ManualClock()) as faults:
+        faults._outcomes = lambda: {"annas-phone": "no network", "daughter": None}
+        assert faults._audience(fault(FaultKind.CONTACT, "annas-phone")) == ["berts-phone"]
+
+
+async def test_pain_14_a_stored_fault_is_open_after_a_start_and_told_by_its_familys_names(tmp_path: Path) -> None:
+    clock = ManualClock()
+    stored = fault(FaultKind.NO_DATA, f"{ANNAS},{BERTS}", clock.wall())
+    with Store(tmp_path / STORE_NAME) as store:
+        store.commit(Batch(alerts=[stored]))
+    async with watching(settings(tmp_path), clock) as faults:
+        assert faults.open_alerts == [stored]
+        (told,) = faults.snapshot()
+        assert told["what"] == f"Anna's strap and bert's wearable {BERTS}"
+        assert told["subjects"] == [ANNAS, BERTS]
+
+
+async def test_a_fault_of_what_is_no_longer_in_the_settings_is_closed_untold(tmp_path: Path) -> None:
+    clock = ManualClock()
+    gone = fault(FaultKind.NO_DATA, "C0:DE:00:00:00:99", clock.wall())
+    with Store(tmp_path / STORE_NAME) as store:
+        store.commit(Batch(alerts=[gone, replace(fault(FaultKind.CONTACT, "aunt", clock.wall()), id="f2")]))
+    async with watching(settings(tmp_path), clock) as faults:
+        with Store(tmp_path / STORE_NAME) as store:
+            while faults.open_alerts or store.alerts.open_alerts():
+                await clock.advance(30.0)
+    with Store(tmp_path / STORE_NAME) as store:
+        assert [alert.state for alert in store.alerts.alerts(10)] == [AlertState.CLEARED] * 2
+        assert store.notifications.unsent_notifications() == 0
+
+
+def test_settings_change_what_they_name_and_leave_the_rest() -> None:
+    assert limits_of(FaultSettings()) == DEFAULTS
+    changed = limits_of(FaultSettings(no_data_min={Channel.GLUCOSE: 15.0, Channel.HEART_RATE: 0.0}, not_worn_h=0.0))
+    assert changed.no_data_s[Channel.GLUCOSE] == 900.0
+    assert changed.no_data_s[Channel.HEART_RATE] == 0.0
+    assert changed.no_data_s[Channel.RR_INTERVAL] == DEFAULTS.no_data_s[Channel.RR_INTERVAL]
+    assert changed.not_worn_s == 0.0
