@@ -184,7 +184,7 @@ def _text(settings: Settings, alert: Alert) -> str:
     from edge.notify.texts import alert_text, fault_text
 
     if is_fault(alert):
-        return fault_text(alert, fault_names(alert, settings.people)).body
+        return fault_text(alert, fault_names(alert, settings)).body
     names = {person.id: person.name for person in settings.people}
     return alert_text(alert, names.get(alert.person) or alert.person).body
 

@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 from types import MappingProxyType
 from typing import Any, Final
 
 from edge.notify.texts import clock_time, listed
 from edge.readings import Alert
-from edge.settings import PersonSettings
+from edge.settings import Settings
 
 _PARTS: Final = MappingProxyType(
     {"store": "storing", "backup": "the nightly backup", "nights": "the look at the nights", "clock": "the clock"}
 )
 
 
-def fault_names(alert: Alert, people: Iterable[PersonSettings]) -> list[str]:
+def fault_names(alert: Alert, settings: Settings) -> list[str]:
     """What the family calls what is at fault."""
-    wearables = {
-        wearable.address: f"{person.name or person.id}'s {wearable.name or f'wearable {wearable.address}'}"
-        for person in people
-        for wearable in person.wearables
-    }
+    wearables = {device.address: device.name or f"device {device.address}" for device in settings.shared}
+    for person in settings.people:
+        for wearable in person.wearables:
+            name = wearable.name or f"wearable {wearable.address}"
+            wearables[wearable.address] = f"{person.name or person.id}'s {name}"
     return [
         wearables.get(subject) or _PARTS.get(subject) or subject.replace("_", " ")
         for subject in alert.subject.split(",")
     ]
 
 
-def fault_fields(alert: Alert, people: Iterable[PersonSettings]) -> dict[str, Any]:
+def fault_fields(alert: Alert, settings: Settings) -> dict[str, Any]:
     """A fault's alert for JSON; times are seconds since 1970 UTC."""
     return {
         "id": alert.id,
         "kind": alert.kind,
         "person": alert.person or None,
         "subjects": alert.subject.split(","),
-        "what": listed(fault_names(alert, people)),
+        "what": listed(fault_names(alert, settings)),
         "severity": alert.severity.value,
         "since": alert.since,
         "opened_at": alert.opened_at,
@@ -44,8 +43,8 @@ def fault_fields(alert: Alert, people: Iterable[PersonSettings]) -> dict[str, An
     }
 
 
-def fault_line(alert: Alert, people: Sequence[PersonSettings], now: float, zone: tzinfo | None = None) -> str:
+def fault_line(alert: Alert, settings: Settings, now: float, zone: tzinfo | None = None) -> str:
     """A fault's alert in one line for people, as of `now`."""
-    what = listed(fault_names(alert, people))
+    what = listed(fault_names(alert, settings))
     since = clock_time(alert.since, now, zone)
     return f"{what}: {alert.kind.replace('_', ' ')} since {since}. {alert.explanation.sentence}"

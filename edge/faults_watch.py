@@ -14,7 +14,7 @@ import structlog
 from edge.alerts.attention import Turn
 from edge.alerts.faults import RULES, FaultEpisodes, Key, Transition, is_fault, keys_of
 from edge.alerts.house_faults import BrokerSight, HouseFaults, HouseSight
-from edge.alerts.limits import DEFAULTS, Limits
+from edge.alerts.limits import DEFAULTS, SHARED, Limits
 from edge.alerts.wearable_faults import LONGEST_LOOK_S, WearableFaults, WearableSight
 from edge.attending import notifications_of
 from edge.bluetooth.link import LinkState
@@ -23,7 +23,7 @@ from edge.errors import StoreError
 from edge.fault_fields import fault_fields, fault_line, fault_names
 from edge.household import Household
 from edge.notify.texts import fault_text
-from edge.readings import Alert, Channel, FaultKind, Memory, Notification, Severity
+from edge.readings import NOBODY, Alert, Channel, FaultKind, Memory, Notification, Severity
 from edge.recorder import Recorder
 from edge.settings import FaultSettings, PersonSettings, Settings
 from edge.store.store import Store
@@ -139,7 +139,7 @@ class FaultsWatch:
             now,
             elapsed,
             [self._sight(wearable) for wearable in wearables.values()],
-            {pipeline.person.id: limits_of(pipeline.person.faults) for pipeline in self._household.pipelines},
+            {NOBODY: SHARED, **{person.id: limits_of(person.faults) for person in self._people}},
             radio_works=sight.radio is None,
             is_night=is_night,
             critical=self._critical_channels(),
@@ -161,20 +161,21 @@ class FaultsWatch:
 
     def snapshot(self) -> list[dict[str, Any]]:
         """For `hearthbeat status`: what is wrong, oldest first."""
-        return [fault_fields(alert, self._people) for alert in self.open_alerts]
+        return [fault_fields(alert, self._settings) for alert in self.open_alerts]
 
     def lines(self) -> list[str]:
         """What is wrong, a line each, but for models and disk, of which the daemon knows more than was told."""
-        people, now = self._people, self._clock.wall()
+        now = self._clock.wall()
         alerts = [alert for alert in self.open_alerts if alert.kind not in {FaultKind.MODEL, FaultKind.STORE}]
-        return [fault_line(alert, people, now, self._zone) for alert in alerts]
+        return [fault_line(alert, self._settings, now, self._zone) for alert in alerts]
 
     @property
     def _people(self) -> list[PersonSettings]:
         return [pipeline.person for pipeline in self._household.pipelines]
 
     def _wearables(self) -> list[Wearable]:
-        return [wearable for pipeline in self._household.pipelines for wearable in pipeline.wearables.values()]
+        worn = [wearable for pipeline in self._household.pipelines for wearable in pipeline.wearables.values()]
+        return worn + [device.wearable for device in self._household.shared]
 
     def _is_night(self, now: float) -> bool:
         hour = datetime.fromtimestamp(now, UTC).astimezone(self._zone).hour
@@ -234,7 +235,8 @@ class FaultsWatch:
             radio_mend=self._household.scanner.status.mend,
             some_stream=any(wearable.link is LinkState.STREAMING for wearable in self._wearables()),
             radio_is_critical=any(
-                not critical[wearable.source.person].isdisjoint(wearable.values) for wearable in self._wearables()
+                not critical.get(wearable.source.person, frozenset()).isdisjoint(wearable.values)
+                for wearable in self._wearables()
             ),
             synchronised=self._synchronised,
             models=parts.models,
@@ -277,7 +279,7 @@ class FaultsWatch:
 
     def notifications(self, turn: Turn) -> list[Notification]:
         """Who is told what of a fault's turn."""
-        text = fault_text(turn.alert, fault_names(turn.alert, self._people), self._zone)
+        text = fault_text(turn.alert, fault_names(turn.alert, self._settings), self._zone)
         return notifications_of(turn, self._audience(turn.alert), text.title, text.body)
 
     def _audience(self, alert: Alert) -> list[str]:
@@ -298,7 +300,12 @@ class FaultsWatch:
         if FaultKind(alert.kind) not in _OF_A_WEARABLE:
             return self._people
         subjects = alert.subject.split(",")
-        return [person for person in self._people if any(w.address in subjects for w in person.wearables)]
+        users = {user for device in self._household.shared if device.address in subjects for user in device.people}
+        return [
+            person
+            for person in self._people
+            if person.id in users or any(wearable.address in subjects for wearable in person.wearables)
+        ]
 
 
 def _memory(device: str, absences: Mapping[float, float]) -> Memory:

@@ -146,10 +146,10 @@ def stored(settings: Settings) -> Snapshot:
         "notifications": {"waiting": known.unsent_notifications},
         "broker": {"state": "not connected", "error": None},
         "bluetooth": {"state": "unknown", "since": None, "why": None, "mend": None},
-        "open_faults": [fault_fields(alert, settings.people) for alert in known.faults],
+        "open_faults": [fault_fields(alert, settings) for alert in known.faults],
         "faults": [
             "the daemon does not run; start it with `systemctl start hearthbeat`",
-            *(fault_line(alert, settings.people, now) for alert in known.faults),
+            *(fault_line(alert, settings, now) for alert in known.faults),
         ],
     }
 

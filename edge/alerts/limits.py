@@ -60,6 +60,8 @@ DEFAULTS: Final = Limits(
     not_worn_s=4 * _HOUR,
     battery_low_percent=15.0,
 )
+# A device that several people use now and then has a battery and a clock, and no more can be asked of it.
+SHARED: Final = Limits({}, {}, {}, never_seen_s=0.0, not_worn_s=0.0, battery_low_percent=DEFAULTS.battery_low_percent)
 
 
 def spoken(seconds: float) -> str:

@@ -311,7 +311,7 @@ def _silence_fault(silence: _Silence, blind: Channel | None) -> Fault:
     if missed is not None:
         sentence = f"{sentence} Until then {missed}."
     severity = Severity.WARNING if blind is None else Severity.CRITICAL
-    return Fault(FaultKind.NO_DATA, sight.address, silence.since, sentence, sight.person, severity)
+    return Fault(FaultKind.NO_DATA, sight.address, silence.since, sentence, sight.person or None, severity)
 
 
 def _look_at_battery(sight: WearableSight, past: _Past, limits: Limits, now: float, found: Findings) -> None:
@@ -322,7 +322,7 @@ def _look_at_battery(sight: WearableSight, past: _Past, limits: Limits, now: flo
         past.low_since = now if past.low_since is None else past.low_since
         sentence = f"Its battery is at {level:.0f} %. Charge it, or change the battery, before it falls silent."
         found.wrong.append(
-            Fault(FaultKind.BATTERY_LOW, sight.address, past.low_since, sentence, sight.person, Severity.INFO)
+            Fault(FaultKind.BATTERY_LOW, sight.address, past.low_since, sentence, sight.person or None, Severity.INFO)
         )
     elif level >= limit + BATTERY_MARGIN:
         past.low_since = None
@@ -342,7 +342,7 @@ def _look_at_contact(
     if 0.0 < limits.not_worn_s <= past.unworn_s:
         sentence = "It sends, but says that it is not worn. Put it on; wet the electrodes of a chest strap."
         found.wrong.append(
-            Fault(FaultKind.NOT_WORN, sight.address, past.unworn_since, sentence, sight.person, Severity.INFO)
+            Fault(FaultKind.NOT_WORN, sight.address, past.unworn_since, sentence, sight.person or None, Severity.INFO)
         )
 
 
@@ -370,7 +370,7 @@ def _look_for_frozen(
         sentence = f"It sends the very same {names} again and again, which no body does. Switch it off and on again."
         if Channel.HEART_RATE in frozen:
             sentence += " With a pacemaker this may be right: then switch off frozen_min for this person."
-        found.wrong.append(Fault(FaultKind.FROZEN_VALUE, sight.address, since, sentence, sight.person))
+        found.wrong.append(Fault(FaultKind.FROZEN_VALUE, sight.address, since, sentence, sight.person or None))
     elif changed:
         found.well.append((FaultKind.FROZEN_VALUE, sight.address))
 
@@ -384,7 +384,7 @@ def _look_at_clock(sight: WearableSight, now: float, found: Findings) -> None:
         return
     way = "fast" if ahead > 0.0 else "slow"
     sentence = f"Its own clock is {spoken(abs(ahead))} {way}, so that what it stores has a wrong time. Set it."
-    found.wrong.append(Fault(FaultKind.DEVICE_CLOCK, sight.address, now, sentence, sight.person, Severity.INFO))
+    found.wrong.append(Fault(FaultKind.DEVICE_CLOCK, sight.address, now, sentence, sight.person or None, Severity.INFO))
 
 
 def _look_for_never_seen(sight: WearableSight, past: _Past, limits: Limits, now: float, found: Findings) -> None:
@@ -394,4 +394,6 @@ def _look_for_never_seen(sight: WearableSight, past: _Past, limits: Limits, now:
         what = "nothing was ever heard of it" if past.unreached_s > past.sought_s else "it has never measured anything"
         sentence = f"It is in the settings, but {what}. Check its address, and use it near the receiver."
         since = now - past.sought_s
-        found.wrong.append(Fault(FaultKind.NEVER_SEEN, sight.address, since, sentence, sight.person, Severity.INFO))
+        found.wrong.append(
+            Fault(FaultKind.NEVER_SEEN, sight.address, since, sentence, sight.person or None, Severity.INFO)
+        )

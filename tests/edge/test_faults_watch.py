@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,11 @@ from edge.store.store import Batch, Store
 from edge.supervision import ServiceManager
 from tests.fakes.clock import ManualClock
 
+# By day, wherever this runs.
+LATE_MORNING = datetime(2027, 1, 15, 10, 0).astimezone().timestamp()
 ANNAS, BERTS = "C0:DE:00:00:00:01", "C0:DE:00:00:00:02"
+
+CUFF = "C0:DE:00:00:00:03"
 
 
 def settings(folder: Path, **home: Any) -> Settings:
@@ -38,6 +43,7 @@ def settings(folder: Path, **home: Any) -> Settings:
                 },
                 {"id": "bert", "contacts": ["berts-phone"], "wearables": [{"address": BERTS}]},
             ],
+            "shared": [{"address": CUFF, "name": "the cuff", "people": ["bert", "anna"]}],
             "contacts": [{"id": contact, "url": "json://127.0.0.1:9"} for contact in contacts],
         }
     )
@@ -81,6 +87,17 @@ async def test_a_keeper_is_told_of_everything_and_others_of_what_blinds(tmp_path
     async with watching(settings(tmp_path, contacts=["keeper"]), ManualClock()) as faults:
         assert faults._audience(fault(FaultKind.BATTERY_LOW, ANNAS)) == ["keeper"]
         assert faults._audience(fault(FaultKind.NO_DATA, BERTS)) == ["keeper", "berts-phone"]
+
+
+async def test_a_shared_cuff_with_a_low_battery_is_told_to_those_who_use_it(tmp_path: Path) -> None:
+    clock = ManualClock(wall=LATE_MORNING)
+    async with watching(settings(tmp_path), clock) as faults:
+        faults._household.shared[0].wearable.battery_percent = 4.0
+        while not (low := [one for one in faults.open_alerts if one.kind == FaultKind.BATTERY_LOW]):
+            await clock.advance(30.0)
+        (told,) = [one for one in faults.snapshot() if one["kind"] == "battery_low"]
+        assert (told["what"], told["person"]) == ("the cuff", None)
+        assert sorted(faults._audience(low[0])) == ["annas-phone", "berts-phone"]
 
 
 async def test_whoever_cannot_be_told_is_not_told_so(tmp_path: Path) -> None:
