@@ -151,6 +151,15 @@ def test_figures_count_people_and_minutes() -> None:
     assert RECIPE.choose_policy(people).k == 45
 
 
+@pytest.mark.parametrize(("rate", "expected"), [(50.0, 1.0), (90.0, 0.0)])
+def test_who_is_told_by_day_is_told_apart_from_who_sleeps(rate: float, expected: float) -> None:
+    one = judged(0.0)
+    one.windows.features[:] = 70.0
+    one.windows.features[200:340] = rate
+    one.scores[200:340] = 0.9
+    assert RECIPE.alert_figures([one], policy_with(15))["told_while_the_heart_was_slow"] == expected
+
+
 @pytest.mark.recordings
 def test_the_recordings_are_whole(recordings: Path) -> None:
     """One night: reading all of them takes half a minute."""
