@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -23,7 +22,7 @@ from edge.bluetooth.scanner import Scanner
 from edge.bluetooth.silence import SILENCE_LIMIT_S, Silence, silence_limits
 from edge.bluetooth.slots import Slot
 from edge.bluetooth.trouble import RADIO_ERRORS, is_lost_bond, is_shortage, reason
-from edge.bluetooth.waits import done, finish, first_of, sleep_until_due
+from edge.bluetooth.waits import done, end, finish, first_of, sleep_until_due
 from edge.clock import Clock
 from edge.wearables.procedure import Procedure
 
@@ -237,9 +236,7 @@ class Link:
         try:
             return await self._watch(gone, talking, silence, slot)
         finally:
-            talking.cancel()
-            with suppress(asyncio.CancelledError, *RADIO_ERRORS):
-                await talking
+            await end(talking)
             if talk.bonded:
                 self._bond_renewed = False
             if self._clock.monotonic() - began >= STEADY_S:

@@ -30,6 +30,14 @@ async def done(future: asyncio.Future[Any]) -> None:
     await asyncio.wait({future})
 
 
+async def end(task: asyncio.Future[Any]) -> None:
+    """Cancel a task and wait until it has ended, whatever came of it; who is cancelled meanwhile learns of it."""
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.exception()
+
+
 async def finish(work: Coroutine[object, object, None]) -> None:
     """Do `work` to its end, even when cancelled meanwhile, and only then be cancelled."""
     working = asyncio.ensure_future(work)

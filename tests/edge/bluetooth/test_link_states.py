@@ -6,6 +6,7 @@ import asyncio
 from itertools import pairwise
 from unittest.mock import patch
 
+import pytest
 from bleak.exc import BleakError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -147,3 +148,21 @@ def test_link_can_be_ended_at_any_moment_and_leaves_nothing_behind(
 
     with patch("bleak_retry_connector.calculate_backoff_time", return_value=0.0):
         asyncio.run(live())
+
+
+@pytest.mark.parametrize("turns", range(12))
+def test_link_can_be_ended_in_the_very_moment_in_which_it_is_lost(turns: int) -> None:
+    class Air(HandScanner): ...
+
+    class Strap(Wearable): ...
+
+    async def live() -> None:
+        link = Held(Air, Strap, ManualClock(), openings=lambda _: [asks()])
+        strap = await link.streams()
+        strap.drop()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5.0):
+            await link.end()
+
+    asyncio.run(live())
