@@ -188,7 +188,8 @@ class Daemon:
             await self._stopping.wait()
             self._manager.stopping()
             scheduler.shutdown(wait=False)
-            await self._household.stop()
+            async with self._reloading:  # one that has begun ends first, and none begins any more
+                await self._household.stop()
             await _end(working)
         await self._recorder.close()
         if self._publisher is not None:
@@ -199,9 +200,9 @@ class Daemon:
 
         Returns the tables whose changes need a restart. Raises HearthbeatError, and goes on as before then.
         """
-        if self._stopping.is_set():
-            raise HearthbeatError("stops", where="the daemon", mend="start it again")
         async with self._reloading:
+            if self._stopping.is_set():
+                raise HearthbeatError("stops", where="the daemon", mend="start it again")
             settings = await asyncio.to_thread(self._read_settings)
             contacts = [Contact(contact.id, contact_url(contact)) for contact in settings.contacts]
             fixed = {name: getattr(self.settings, name) for name in ("home", "broker", "store", "log")}
@@ -217,7 +218,8 @@ class Daemon:
     async def _answer(self, request: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:
         """What the command line asks of this process."""
         if request == {"do": "reload"}:
-            yield {"restart_needed_for": await self.reload()}
+            # Whoever asks may go away, but must leave nothing half done.
+            yield {"restart_needed_for": await asyncio.shield(self.reload())}
             return
         if request.get("do") in {"acknowledge", "snooze"}:
             yield await self._attending.answer(request)

@@ -175,11 +175,14 @@ class Household:
                 self._links[address] = group.create_task(self._link(address, owner).run(), name="link")
 
     async def _close(self, address: str, owner: _Member) -> None:
-        """End a link; what was held back comes out."""
+        """End a link; what was held back comes out, and what is known of the wearable goes to whoever has it next."""
         link = self._links.pop(address, None)
         if link is not None:
             await _end([link])
         owner.link_changed(address, LinkStatus(LinkState.LOST, self._clock.wall()))
+        if isinstance(owner, SharedDevice):
+            await owner.settled()
+        await self._recorder.commit()
 
     async def _finish(self, one: _Member) -> None:
         await one.settled()

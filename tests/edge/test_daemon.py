@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ import structlog
 
 from edge.clock import EARLIEST_TRUE_TIME
 from edge.daemon import Daemon
-from edge.settings import Settings
+from edge.errors import HearthbeatError
+from edge.settings import Settings, WearableSettings
 from edge.supervision import ServiceManager
+from edge.wearable import Memories
 from tests.fakes.clock import ManualClock
 
 
@@ -86,3 +89,44 @@ async def test_status_tells_what_was_lost_and_what_the_night_could_not_do(tmp_pa
     while not running.done():
         await clock.advance(1.0)
     await running
+
+
+async def test_a_reload_is_done_whole_whoever_goes_away_or_stops_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, goes_on = settings(tmp_path / "state"), asyncio.Event()
+    person = before.people[0]
+    after = before.model_copy(
+        update={"people": [person.model_copy(update={"wearables": [WearableSettings(address="C0:DE:00:00:00:02")]})]}
+    )
+    clock = ManualClock()
+    daemon = Daemon(before, clock=clock, manager=Manager(), read_settings=lambda: after)
+    running = asyncio.create_task(daemon.run())
+    while not daemon.started.is_set():
+        await clock.advance(0.0)
+    remembered = daemon._household._memories
+
+    async def slowly(addresses: Iterable[str]) -> Memories:
+        await goes_on.wait()
+        return await remembered(addresses)
+
+    monkeypatch.setattr(daemon._household, "_memories", slowly)
+
+    async def ask() -> None:
+        async for _ in daemon._answer({"do": "reload"}):
+            pass
+
+    asking = asyncio.create_task(ask())
+    while "C0:DE:00:00:00:01" in daemon._household._links:
+        await clock.advance(0.0)
+    asking.cancel()
+    daemon.stop()
+    for _ in range(50):
+        await clock.advance(0.0)
+    goes_on.set()
+    while not running.done():
+        await clock.advance(1.0)
+    await running
+    assert list(daemon.pipelines[0].wearables) == ["C0:DE:00:00:00:02"]
+    with pytest.raises(HearthbeatError):
+        await daemon.reload()

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from edge.bluetooth.packet import Packet
 from edge.bluetooth.radio import Radio
 from edge.errors import StoreError
 from edge.household import Household, communal, residents
@@ -27,6 +28,10 @@ from edge.recorder import Recorder
 from edge.risks.catalogue import load_models
 from edge.settings import PersonSettings, Settings
 from edge.store.store import Batch, Store
+from edge.wearables.fields import DateTime
+from edge.wearables.glucose_meter import MEASUREMENT as GLUCOSE_MEASUREMENT
+from edge.wearables.glucose_meter import GlucoseMeasurement
+from edge.wearables.glucose_meter import encode as encode_glucose
 from tests.fakes.clock import ManualClock
 
 PEOPLE = ("anna", "bert", "carla")
@@ -187,3 +192,25 @@ async def test_pain_25_after_a_restart_strap_and_watch_are_not_mixed(tmp_path: P
         assert windows
         assert all(np.allclose(window.values, 1000.0, atol=1.0) for window in windows)
         assert pipeline.sources.current(Channel.RR_INTERVAL) == strap
+
+
+async def test_who_gets_a_meter_gets_what_is_known_of_it(tmp_path: Path) -> None:
+    """Else the records of the one who had it would be fetched again, as those of the one who has it now."""
+    meter, record = ADDRESSES[0], GlucoseMeasurement(7, DateTime(2027, 1, 15, 8, 0, 0))
+    async with household(tmp_path / "hearthbeat.db") as home, asyncio.TaskGroup() as group:
+        await home.move_in(home_of({"anna": [meter], "bert": []}))
+        home.start(group)
+        home.pipelines[0].receive(Packet(meter, GLUCOSE_MEASUREMENT, encode_glucose(record), ManualClock().wall()))
+        await home.take_on(home_of({"anna": [], "bert": [meter]}))
+        assert home.pipelines[1].wearables[meter].memories["glucose_meter"]["last"] == 7.0
+        home.pipelines[1].receive(
+            Packet(meter, GLUCOSE_MEASUREMENT, encode_glucose(record._replace(sequence=8)), ManualClock().wall())
+        )
+        await home.take_on(home_of({"anna": [], "bert": []}, {meter: []}))
+        assert home.shared[0].wearable.memories["glucose_meter"]["last"] == 8.0
+        home.shared[0].receive(
+            Packet(meter, GLUCOSE_MEASUREMENT, encode_glucose(record._replace(sequence=9)), ManualClock().wall())
+        )
+        await home.take_on(home_of({"anna": [meter], "bert": []}))
+        assert home.pipelines[0].wearables[meter].memories["glucose_meter"]["last"] == 9.0
+        await home.stop()
