@@ -17,6 +17,7 @@ from edge.bluetooth.link import SILENCE_LIMIT_S
 from edge.bluetooth.radio import Radio
 from edge.clock import AcceleratedClock
 from edge.daemon import Daemon
+from edge.doctor import Doctor, Verdict
 from edge.readings import AlertState, FaultKind
 from edge.settings import Settings
 from edge.store.store import Store
@@ -107,6 +108,19 @@ async def kinds(daemon: Daemon) -> list[str]:
     return [fault["kind"] for fault in (await daemon.snapshot())["open_faults"]]
 
 
+async def doctors_word(home: Home) -> dict[str, Verdict]:
+    """What the doctor says beside the running daemon, but for this machine's clock."""
+    config = home.folder / "hearthbeat.toml"
+    config.write_text(
+        f'[home]\nstate_directory = "{home.folder}"\n'
+        '[[people]]\nid = "anna"\nname = "Anna"\ncontacts = ["phone"]\n'
+        f'[[people.wearables]]\naddress = "{home.strap.address}"\nname = "strap"\n'
+        f'[[contacts]]\nid = "phone"\nurl = "{home.phone.url}"\n'
+    )
+    checks = [check async for check in Doctor(config).examine()]
+    return {check.name: check.verdict for check in checks if check.name != "clock"}
+
+
 async def test_pain_12_a_strap_that_falls_silent_is_told_and_so_is_its_return(home: Home) -> None:
     async with home.daemon() as daemon:
         await home.clock.sleep(400.0)
@@ -155,6 +169,9 @@ async def test_pain_13_a_low_battery_is_told_once(home: Home) -> None:
         assert await kinds(daemon) == ["battery_low"]
         (told,) = home.phone.shown
         assert told.title == "Battery low: Anna's strap"
+        checks = await doctors_word(home)
+        assert [name for name, verdict in checks.items() if verdict is Verdict.WRONG] == ["battery_low"]
+        assert {checks[name] for name in ("daemon", "bluetooth", "store")} == {Verdict.OK}
         await home.strap.set_battery(95)
         await home.clock.sleep(300.0)
         assert await kinds(daemon) == []
