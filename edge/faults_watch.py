@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,8 @@ from edge.alerts.attention import Turn
 from edge.alerts.faults import RULES, FaultEpisodes, Key, Transition, is_fault, keys_of
 from edge.alerts.house_faults import BrokerSight, HouseFaults, HouseSight
 from edge.alerts.limits import DEFAULTS, SHARED, Limits
-from edge.alerts.wearable_faults import LONGEST_LOOK_S, WearableFaults, WearableSight
+from edge.alerts.sights import WearableSight
+from edge.alerts.wearable_faults import LONGEST_LOOK_S, WearableFaults
 from edge.attending import notifications_of
 from edge.bluetooth.link import LinkState
 from edge.clock import Clock, SystemClock, network_time
@@ -53,6 +55,9 @@ _BLINDING: Final = frozenset(
 )
 # The name under which the absences of a wearable are kept beside what its profiles remember.
 _MEMORY: Final = "absences"
+
+# An address as BlueZ writes it, in its paths too.
+_ADDRESS: Final = re.compile(r"[0-9A-Fa-f]{2}(?:[:_][0-9A-Fa-f]{2}){5}")
 
 _log = structlog.get_logger("faults")
 
@@ -215,6 +220,7 @@ class FaultsWatch:
             values=wearable.values,
             clock_ahead_s=wearable.clock.off_s,
             absences=self._absences.get(wearable.source.device, {}),
+            trouble=None if wearable.link_why is None else _nameless(wearable.link_why),
         )
 
     def _critical_channels(self) -> dict[str, frozenset[Channel]]:
@@ -306,6 +312,11 @@ class FaultsWatch:
             for person in self._people
             if person.id in users or any(wearable.address in subjects for wearable in person.wearables)
         ]
+
+
+def _nameless(why: str) -> str:
+    """A link's complaint without the address that it may name: a fault's sentence may leave the house."""
+    return _ADDRESS.sub("it", why)
 
 
 def _memory(device: str, absences: Mapping[float, float]) -> Memory:

@@ -124,7 +124,7 @@ class Pipeline:
             self._take(wearable, wearable.lost())
             self._judge(wearable, wearable.timeline.interrupt())
             self._keep_memories(wearable)
-        wearable.link = link.state
+        wearable.link, wearable.link_why = link.state, link.why
 
     def links_ended(self) -> None:
         """Take that every link was closed: what was held back comes out."""

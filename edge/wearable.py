@@ -59,6 +59,7 @@ class Wearable:
     clock: WallClock = field(default_factory=WallClock)
     timeline: RrTimeline = field(default_factory=RrTimeline)
     link: LinkState = LinkState.SEARCHING
+    link_why: str | None = None
     last_reading: float | None = None
     last_of: dict[Channel, float] = field(default_factory=dict)
     worn: bool | None = None

@@ -8,7 +8,7 @@ from typing import Final
 
 from edge.alerts.faults import START_S, Key
 from edge.alerts.limits import spoken
-from edge.alerts.wearable_faults import Findings
+from edge.alerts.sights import Findings
 from edge.readings import Fault, FaultKind, Severity
 
 # The parts that are a fault's subject.

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from edge.alerts.faults import Key
 from edge.alerts.limits import Limits, spoken
+from edge.alerts.sights import Findings, WearableSight
 from edge.readings import Channel, Fault, FaultKind, Severity
 
 _MINUTE: Final = 60.0
@@ -60,40 +60,6 @@ _MISSED: Final = MappingProxyType(
         Channel.RR_INTERVAL: "an irregular heartbeat would go unseen",
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class WearableSight:
-    """One wearable as a look finds it.
-
-    `heard` holds when each channel last brought anything, in s since 1970, as `values` its newest value; `worn` and
-    `battery_percent` are None where nobody knows. `clock_ahead_s` is how far the wearable's own clock is ahead of ours,
-    None where it has none or has not told. `absences` are what an earlier process has found (see Findings), which only
-    the first look at a wearable takes in.
-    """
-
-    address: str
-    person: str
-    in_reach: bool
-    worn: bool | None
-    battery_percent: float | None
-    heard: Mapping[Channel, float]
-    values: Mapping[Channel, float]
-    clock_ahead_s: float | None = None
-    absences: Mapping[float, float] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Findings:
-    """What a look found wrong, and what it found well.
-
-    `absences` are those of each wearable that has just come back from one, of the last weeks: their ends, in s since
-    1970, and lengths, in s. They are to be kept for the next process.
-    """
-
-    wrong: list[Fault] = field(default_factory=list)
-    well: list[Key] = field(default_factory=list)
-    absences: dict[str, Mapping[float, float]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -304,7 +270,10 @@ def _silence_fault(silence: _Silence, blind: Channel | None) -> Fault:
         names = " and ".join(channel.value.replace("_", " ") for channel in silence.channels)
         sentence = f"It sends, but nothing of {names}. See that it sits well, then switch it off and on again."
     elif silence.is_near:
-        sentence = "It is in reach but says nothing. Take it off and put it on again, or switch it off and on."
+        trouble = "" if sight.trouble is None else f" ({sight.trouble})"
+        sentence = (
+            f"It is in reach but says nothing{trouble}. Take it off and put it on again, or switch it off and on."
+        )
     else:
         sentence = "It is out of reach, off or empty. Look where it is, charge it, and put it on."
     missed = None if blind is None else _MISSED.get(blind)

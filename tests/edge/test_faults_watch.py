@@ -14,7 +14,7 @@ import pytest
 
 from edge.alerts.limits import DEFAULTS
 from edge.daemon import Daemon
-from edge.faults_watch import FaultsWatch, limits_of
+from edge.faults_watch import FaultsWatch, _nameless, limits_of
 from edge.readings import Alert, AlertState, Channel, Explanation, FaultKind, Severity
 from edge.settings import FaultSettings, Settings
 from edge.status import STORE_NAME
@@ -130,6 +130,11 @@ async def test_a_fault_of_what_is_no_longer_in_the_settings_is_closed_untold(tmp
     with Store(tmp_path / STORE_NAME) as store:
         assert [alert.state for alert in store.alerts.alerts(10)] == [AlertState.CLEARED] * 2
         assert store.notifications.unsent_notifications() == 0
+
+
+@pytest.mark.parametrize("address", ["C0:DE:00:00:00:01", "dev_C0_DE_00_00_00_01"])
+def test_no_address_leaves_the_house_with_a_links_complaint(address: str) -> None:
+    assert "00_01" not in _nameless(f"BleakError: {address} failed").replace(":", "_")
 
 
 def test_settings_change_what_they_name_and_leave_the_rest() -> None:

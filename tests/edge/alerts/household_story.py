@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from edge.alerts.faults import RULES, FaultEpisodes, FaultRule, Transition, keys_of
 from edge.alerts.house_faults import HouseFaults, HouseSight
 from edge.alerts.limits import DEFAULTS, Limits
-from edge.alerts.wearable_faults import WearableFaults, WearableSight
+from edge.alerts.sights import WearableSight
+from edge.alerts.wearable_faults import WearableFaults
 from edge.readings import Alert, AlertState, Channel, FaultKind
 
 # Noon UTC of 2027-01-15.
@@ -30,6 +31,7 @@ class Worn:
     battery: float | None = 80.0
     frozen: bool = False
     clock_ahead_s: float | None = None
+    trouble: str | None = None
     heard: dict[Channel, float] = field(default_factory=dict)
     values: dict[Channel, float] = field(default_factory=dict)
 
@@ -50,6 +52,7 @@ class Worn:
             dict(self.heard),
             dict(self.values),
             self.clock_ahead_s,
+            trouble=self.trouble,
         )
 
 

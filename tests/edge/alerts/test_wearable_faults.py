@@ -159,6 +159,14 @@ def test_a_channel_that_stops_while_others_go_on_is_told_by_name() -> None:
     assert "nothing of rr interval" in alert.explanation.sentence
 
 
+def test_what_the_link_complains_of_is_told() -> None:
+    strap = Worn("AA", trouble="pairing failed")
+    story = settled(strap)
+    strap.sends = False
+    story.go(35 * MINUTE)
+    assert "says nothing (pairing failed)." in story.store.raised()[0].explanation.sentence
+
+
 def test_a_cuff_a_scale_and_a_clip_have_no_limit() -> None:
     cuff = Worn("FF", channels=(Channel.SYSTOLIC, Channel.HEART_RATE), worn=None)
     scale = Worn("EE", channels=(Channel.WEIGHT, Channel.BODY_FAT), worn=None)
