@@ -102,7 +102,7 @@ class AdapterOfBluez:
                 return
             asked = Message(sender, path, PROPERTIES, "GetAll", signature="s", body=[MONITOR])
             reply = await self._tree.bus.call(asked)
-            if reply is not None and reply.message_type is MessageType.METHOD_RETURN:
+            if reply.message_type is MessageType.METHOD_RETURN:
                 patterns = reply.body[0]["Patterns"].value
                 self._monitoring[sender, path] = [(start, kind, bytes(content)) for start, kind, content in patterns]
                 await self._scan()
