@@ -198,9 +198,10 @@ def test_a_wearable_that_was_never_seen_is_told_once() -> None:
 def test_pain_13_a_dead_battery_is_told_once_and_explains_the_silence_that_follows() -> None:
     strap = Worn("AA")
     story = settled(strap, start=NOON - 3 * HOUR)
-    for percent in (16.0, 15.0, 17.0, 14.0, 20.0, 3.0):
+    for percent in (16.0, 15.0, 17.0, 14.0, 24.0, 3.0):
         strap.battery = percent
         story.go(20 * MINUTE)
+        assert story.store.open_keys == [(FaultKind.BATTERY_LOW, "AA")] * (percent != 16.0)
     assert told(story) == [("battery_low", "AA")]
     strap.near = False
     story.go(6 * HOUR)
