@@ -101,13 +101,13 @@ def stored_alert(settings: Settings, identifier: str) -> tuple[Alert, list[Told]
 
     Raises WrongUseError where no alert or several have such an id, StoreError.
     """
-    from edge.status import STORE_NAME
+    from edge.status import store_path
     from edge.store.store import Store
 
-    path = settings.home.state_directory / STORE_NAME
+    path = store_path(settings)
     found: list[Alert] = []
     told: list[Told] = []
-    if path.exists() and identifier:
+    if path is not None and identifier:
         with Store(path) as store:
             found = store.alerts.beginning(identifier)
             told = store.notifications.told_of(found[0].id) if len(found) == 1 else []

@@ -12,7 +12,7 @@ from edge.clock import SystemClock
 from edge.errors import WrongUseError
 from edge.notify.questions import told_values
 from edge.settings import Settings
-from edge.status import STORE_NAME
+from edge.status import store_path
 from edge.store.claims import ClaimState, StoredClaim
 from edge.store.store import Store
 
@@ -23,8 +23,8 @@ _OPEN = (ClaimState.WAITING, ClaimState.UNANSWERED)
 
 def claims_of_home(settings: Settings, *, everything: bool) -> list[StoredClaim]:
     """What waits for an answer, or `everything` that is still known; newest first. Raises StoreError."""
-    path = settings.home.state_directory / STORE_NAME
-    if not path.exists():
+    path = store_path(settings)
+    if path is None:
         return []
     with Store(path) as store:
         return [one for one in store.claims.recent(MOST_LISTED) if everything or one.state in _OPEN]
@@ -39,8 +39,8 @@ def settle(settings: Settings, prefix: str, person: str | None) -> StoredClaim:
     people = [known.id for known in settings.people]
     if person is not None and person not in people:
         raise WrongUseError(f"nobody here has the id {person!r}", where="--person", mend=f"use {' or '.join(people)}")
-    path = settings.home.state_directory / STORE_NAME
-    if not path.exists():
+    path = store_path(settings)
+    if path is None:
         raise _unknown(prefix)
     with Store(path) as store:
         found = store.claims.found(prefix) if prefix else []

@@ -32,11 +32,12 @@ def add_data(commands: Commands) -> None:
 
 
 def _store_path(settings: Settings) -> Path:
-    from edge.status import STORE_NAME
+    from edge.status import store_path
 
-    path = settings.home.state_directory / STORE_NAME
-    if not path.exists():
-        raise WrongUseError("nothing is stored yet", where=str(path), mend="start the daemon first")
+    path = store_path(settings)
+    if path is None:
+        folder = str(settings.home.state_directory)
+        raise WrongUseError("nothing is stored yet", where=folder, mend="start the daemon first")
     return path
 
 

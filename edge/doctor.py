@@ -20,7 +20,7 @@ from edge.alerts.house_faults import LEAST_FREE_BYTES
 from edge.bluetooth.radio import ANSWER_TIMEOUT_S, Radio
 from edge.bluetooth.trouble import RADIO_ERRORS, RadioStatus, radio_state, reason
 from edge.clock import Clock, SystemClock, is_set, network_time
-from edge.errors import BrokerError, HearthbeatError, ModelError, SettingsError
+from edge.errors import BrokerError, HearthbeatError, ModelError, SettingsError, WrongUseError
 from edge.notify import phone
 from edge.notify.phone import Contact
 from edge.risks.catalogue import model_folders
@@ -150,10 +150,13 @@ class Doctor:
 
     def _store(self, settings: Settings, *, runs: bool) -> Check:
         """Whether the file is whole; one that the daemon has open is left to it, which checks it every night."""
-        path = settings.home.state_directory / status.STORE_NAME
         if runs:
             return Check("store", Verdict.OK, "the daemon has it open")
-        if not path.exists():
+        try:
+            path = status.store_path(settings)
+        except WrongUseError as error:
+            return Check("store", Verdict.UNKNOWN, error.what, error.mend)
+        if path is None:
             return Check("store", Verdict.OK, "there is none yet; the daemon will make it")
         try:
             # Read only, and as a file that nobody changes: a doctor leaves no file of its own beside it.

@@ -16,7 +16,7 @@ from edge.nights import stored_nights
 from edge.settings import Settings
 from edge.signals.news2 import News2, Spo2Scale, Vitals, news2
 from edge.signals.night_baseline import Verdict, judge_nights
-from edge.status import STORE_NAME
+from edge.status import store_path
 from edge.store.store import Store
 from edge.vitals import stored_vitals
 
@@ -45,8 +45,8 @@ def _stored(settings: Settings, person: str, read: Callable[[Store, str, float],
     people = [known.id for known in settings.people]
     if person not in people:
         raise WrongUseError(f"nobody here has the id {person!r}", where="PERSON", mend=f"use {' or '.join(people)}")
-    path = settings.home.state_directory / STORE_NAME
-    if not path.exists():
+    path = store_path(settings)
+    if path is None:
         return nothing
     with Store(path) as store:
         return read(store, person, SystemClock().wall())

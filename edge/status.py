@@ -15,6 +15,7 @@ from edge.alerts.faults import is_fault
 from edge.bluetooth.link import LinkState
 from edge.bluetooth.trouble import RadioStatus
 from edge.clock import SystemClock
+from edge.errors import WrongUseError
 from edge.fault_fields import fault_fields, fault_line
 from edge.household import communal, residents
 from edge.pipeline import person_fields
@@ -65,7 +66,10 @@ def ask(folder: Path) -> dict[str, Any] | None:
                 parts.append(part)
         except OSError:
             return None
-    answer = json.loads(b"".join(parts) or b"null")
+    try:
+        answer = json.loads(b"".join(parts))
+    except ValueError:  # it died while it answered
+        return None
     return answer if isinstance(answer, dict) else None
 
 
@@ -119,9 +123,20 @@ def bluetooth_fields(radio: RadioStatus) -> dict[str, Any]:
     return {"state": radio.state.value, "since": radio.since, "why": radio.why, "mend": radio.mend}
 
 
-def stored(settings: Settings) -> Snapshot:
-    """What can be told while no daemon runs: what was stored last. Raises StoreError."""
+def store_path(settings: Settings) -> Path | None:
+    """Where the store is, None where there is none yet. Raises WrongUseError for a user who may not look."""
     path = settings.home.state_directory / STORE_NAME
+    try:
+        return path if path.exists() else None
+    except PermissionError as error:
+        raise WrongUseError(
+            "only the daemon's user and root may see what is stored", where=str(path), mend="use sudo"
+        ) from error
+
+
+def stored(settings: Settings) -> Snapshot:
+    """What can be told while no daemon runs: what was stored last. Raises StoreError, and as `store_path`."""
+    path = store_path(settings)
     now = SystemClock().wall()
     people = residents(settings)
     wearables = {person.id: wearables_of(person) for person in people}
@@ -129,7 +144,7 @@ def stored(settings: Settings) -> Snapshot:
     for wearable in (*shared, *(one for worn in wearables.values() for one in worn.values())):
         wearable.link = LinkState.LOST
     known = NOTHING_STORED
-    if path.exists():
+    if path is not None:
         with Store(path) as store:
             known = read_store(store, wearables)
             for person, worn in wearables.items():
@@ -155,9 +170,9 @@ def stored(settings: Settings) -> Snapshot:
 
 
 def stored_alerts(settings: Settings, limit: int = 100) -> list[Alert]:
-    """The newest alerts of a home, newest first. Raises StoreError."""
-    path = settings.home.state_directory / STORE_NAME
-    if not path.exists():
+    """The newest alerts of a home, newest first. Raises StoreError, and as `store_path`."""
+    path = store_path(settings)
+    if path is None:
         return []
     with Store(path) as store:
         return store.alerts.alerts(limit)

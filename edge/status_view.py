@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -30,9 +31,9 @@ def show(status: Mapping[str, Any], console: Console) -> None:
         console.print(f"{claims} measurements wait for somebody to say whose they are: hearthbeat people claims")
     outbox, broker = status["outbox"], status["broker"]
     console.print(f"outbox: {_count(outbox['waiting'])} waiting, {_count(outbox['parked'])} refused")
-    console.print("broker: " + ", ".join(filter(None, (broker["state"], broker["error"]))))
+    console.print("broker: " + ", ".join(filter(None, (broker["state"], broker["error"]))), markup=False)
     for fault in status["faults"]:
-        console.print(f"fault: {fault}", style="bold red")
+        console.print(f"fault: {fault}", style="bold red", markup=False)
 
 
 def _wearable(wearable: Mapping[str, Any] | None) -> tuple[str, str, str, str]:
@@ -41,7 +42,7 @@ def _wearable(wearable: Mapping[str, Any] | None) -> tuple[str, str, str, str]:
         return "nothing yet", "", "", ""
     battery = wearable["battery_percent"]
     return (
-        wearable["name"] or wearable["address"],
+        escape(wearable["name"] or wearable["address"]),  # it may have named itself
         wearable["link"],
         _age(wearable["reading_age_s"]),
         "unknown" if battery is None else f"{battery:.0f} %",
@@ -58,5 +59,5 @@ def _age(seconds: float | None) -> str:
 
 def _assessment(assessment: Mapping[str, Any]) -> str:
     if assessment["score"] is None:
-        return f"{assessment['risk']}: not enough data ({assessment['reason']})"
+        return f"{assessment['risk']}: not enough data ({escape(assessment['reason'])})"
     return f"{assessment['risk']}: {assessment['score']:.2f}"

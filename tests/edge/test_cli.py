@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from rich.console import Console
 
+from edge import status_view
 from edge.cli import main
+from edge.settings import load_settings
+from edge.status import stored
 from tests.edge.test_settings import GOOD
 
 
@@ -99,3 +106,51 @@ def test_a_damaged_store_is_told_by_status_in_one_line(tmp_path: Path, capsys: p
     (line,) = capsys.readouterr().err.splitlines()
     assert "hearthbeat.db" in line
     assert "backup" in line
+
+
+@pytest.fixture
+def locked_home() -> Iterator[Path]:
+    """Settings that all can read, of a home whose state none but root can."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        state = Path(folder) / "state"
+        state.mkdir()
+        config = Path(folder) / "hearthbeat.toml"
+        config.write_text(GOOD)
+        yield config
+        state.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["status", "alerts list", "people claims", "people claim 3f --nobody", "people nights anna", "export anna --out x"],
+)
+def test_whoever_may_not_see_the_store_is_told_to_use_sudo(
+    command: str, locked_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [*command.split(), "--config", str(locked_home)]
+    main(arguments)  # all that it imports is there then
+    capsys.readouterr()
+    (locked_home.parent / "state").chmod(0)
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        assert "use sudo" in refused(arguments, capsys)
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+def test_what_a_wearable_calls_itself_is_shown_as_it_is(tmp_path: Path) -> None:
+    config = tmp_path / "hearthbeat.toml"
+    config.write_text(GOOD)
+    settings = load_settings(config)
+    answer = dict(stored(settings))
+    answer["people"][0]["wearables"][0]["name"] = "H10 [/b] x"
+    answer["faults"] = ["[/var/lib] is full"]
+    console = Console(width=200, record=True)
+    status_view.show(answer, console)
+    shown = console.export_text()
+    assert "H10 [/b] x" in shown
+    assert "[/var/lib] is full" in shown
