@@ -33,8 +33,9 @@ from edge.store.blocks import is_storable
 from edge.store.minutes import DirtyMinute
 from edge.store.store import Batch, Store
 
-# Readings that may wait while the disk refuses, about 20 MB: most of a waking day of one person; and values of raw
-# channels, about 20 MB more: an hour of acceleration at 50 Hz. The oldest go first. Our choice.
+# Readings that may wait while the disk refuses, about 20 MB: most of a waking day of one person; as many Assessments,
+# 30 MB at most: two days of four risks; and values of raw channels, about 20 MB more: an hour of acceleration at 50 Hz.
+# The oldest go first. Our choice.
 MOST_WAITING: Final = 50_000
 MOST_RAW_WAITING: Final = 600_000
 # Values that take about as much memory as a Reading does without them.
@@ -81,9 +82,10 @@ class _Waiting:
         return bool(self.readings or self.raw or self.assessments or told or self.memories)
 
     def keep_within_bounds(self) -> int:
-        """Drop the oldest Readings beyond what may wait; how many."""
+        """Drop the oldest beyond what may wait; how many Readings."""
         excess = max(0, len(self.readings) - MOST_WAITING)
         del self.readings[:excess]
+        del self.assessments[: max(0, len(self.assessments) - MOST_WAITING)]
         cost = sum(len(reading.values) + _READING_COST for reading in self.raw)
         raw_excess = 0
         while cost > MOST_RAW_WAITING:

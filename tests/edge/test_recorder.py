@@ -11,6 +11,7 @@ from pathlib import Path
 from edge.readings import (
     Alert,
     AlertState,
+    Assessment,
     Channel,
     Explanation,
     Memory,
@@ -19,9 +20,10 @@ from edge.readings import (
     Priority,
     Quality,
     Reading,
+    Risk,
     Severity,
 )
-from edge.recorder import MINUTE_GRACE_S, MOST_MINUTES, MOST_RAW_WAITING, Recorder
+from edge.recorder import MINUTE_GRACE_S, MOST_MINUTES, MOST_RAW_WAITING, MOST_WAITING, Recorder
 from edge.store.minutes import DirtyMinute
 from edge.store.store import Store
 from tests.fakes.clock import ManualClock
@@ -218,3 +220,13 @@ async def test_a_backfill_of_days_is_told_bit_by_bit(tmp_path: Path) -> None:
         for told in (MOST_MINUTES, 2 * MOST_MINUTES, 2 * MOST_MINUTES):
             await recorder.tell_minutes(START + 60 + MINUTE_GRACE_S)
             assert store.outbox.outbox_depth() == told
+
+
+async def test_pain_22_weeks_of_a_full_disk_take_no_more_memory(tmp_path: Path) -> None:
+    async with recording(tmp_path) as (recorder, store, _clock):
+        times = [START + 15.0 * number for number in range(MOST_WAITING + 10)]
+        recorder.keep([], [Assessment("anna", Risk.FALL, at, at + 15.0, 0.1, None, "1.0", 1.0) for at in times])
+        await recorder.commit()
+        kept = store.assessments.recent_assessments("anna", Risk.FALL, 2 * MOST_WAITING)
+        assert len(kept) == MOST_WAITING
+        assert kept[-1].start == START + 150.0, "the oldest go first"
