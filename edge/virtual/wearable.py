@@ -152,8 +152,9 @@ class VirtualWearable:
         await self.leave()
 
     async def drop_link(self) -> None:
-        """Break every connection from the wearable's side; it advertises again at once."""
+        """Break every connection from the wearable's side, once all that it said is gone; it advertises again."""
         for connection in list(self._device.connections.values()):
+            await connection.drain()
             await hang_up(connection)
 
     async def leave(self) -> None:

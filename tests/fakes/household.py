@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from edge import status
 from edge.bluetooth.radio import Radio
@@ -16,6 +18,7 @@ from edge.readings import Channel
 from edge.settings import Settings
 from edge.store.signals import Series
 from edge.store.store import Store
+from edge.virtual.phone import VirtualPhone
 from edge.virtual.radio import VirtualRadio
 from edge.virtual.time import VirtualClock
 from edge.virtual.wearable import VirtualWearable
@@ -23,6 +26,8 @@ from edge.virtual.wearable import VirtualWearable
 # While wearables are searched for and connected to, which takes as long as it takes; and while nothing happens but
 # what is due.
 PACE, HURRY = 20.0, 5_000.0
+# Some day at ten, wherever this machine is: most faults are not told at night.
+LATE_MORNING: Final = datetime(2026, 11, 25, 10).timestamp()  # noqa: DTZ001  the machine's own zone is meant
 
 
 @dataclass
@@ -31,13 +36,16 @@ class VirtualHousehold:
 
     Risks are watched only `with_models`, since these take their time. The daemon reaches the wearables by bumble, or
     `over_bluez`: through bleak's own backend and the emulated bluetoothd on what this process takes for the system bus.
+    `faults` are everybody's settings of that name.
     """
 
     folder: Path
     radio: VirtualRadio
     clock: VirtualClock
+    phone: str = "json://127.0.0.1:9"
     with_models: bool = False
     over_bluez: bool = False
+    faults: Mapping[str, object] = field(default_factory=dict)
 
     @asynccontextmanager
     async def living(self, *worn: VirtualWearable, **people: Iterable[VirtualWearable]) -> AsyncIterator[Daemon]:
@@ -87,23 +95,24 @@ class VirtualHousehold:
                     {
                         "id": person,
                         "contacts": ["phone"],
+                        "faults": self.faults,
                         "wearables": [{"address": twin.address, "name": twin.name} for twin in worn],
                     }
                     for person, worn in people.items()
                 ],
-                "contacts": [{"id": "phone", "url": "json://127.0.0.1:9"}],
+                "contacts": [{"id": "phone", "url": self.phone}],
             }
         )
 
 
 @asynccontextmanager
 async def virtual_household(folder: Path) -> AsyncIterator[VirtualHousehold]:
-    """A household whose time passes for as long as it is open."""
-    clock = VirtualClock(speed=PACE)
-    async with VirtualRadio() as radio:
+    """A household whose time passes for as long as it is open, from a late morning on, and with a phone."""
+    clock = VirtualClock(speed=PACE, start=LATE_MORNING)
+    async with VirtualPhone() as phone, VirtualRadio() as radio:
         passing = asyncio.create_task(clock.run())
         try:
-            yield VirtualHousehold(folder, radio, clock)
+            yield VirtualHousehold(folder, radio, clock, phone.url)
         finally:
             passing.cancel()
             await asyncio.gather(passing, return_exceptions=True)
