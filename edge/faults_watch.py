@@ -241,7 +241,7 @@ class FaultsWatch:
             radio_mend=self._household.scanner.status.mend,
             some_stream=any(wearable.link is LinkState.STREAMING for wearable in self._wearables()),
             radio_is_critical=any(
-                not critical.get(wearable.source.person, frozenset()).isdisjoint(wearable.values)
+                not critical.get(wearable.source.person, frozenset()).isdisjoint(self._sight(wearable).heard)
                 for wearable in self._wearables()
             ),
             synchronised=self._synchronised,

@@ -15,7 +15,7 @@ import pytest
 from edge.alerts.limits import DEFAULTS
 from edge.daemon import Daemon
 from edge.faults_watch import FaultsWatch, _nameless, limits_of
-from edge.readings import Alert, AlertState, Channel, Explanation, FaultKind, Severity
+from edge.readings import Alert, AlertState, Channel, Explanation, FaultKind, Reading, Severity
 from edge.settings import FaultSettings, Settings
 from edge.status import STORE_NAME
 from edge.store.store import Batch, Store
@@ -98,6 +98,17 @@ async def test_a_shared_cuff_with_a_low_battery_is_told_to_those_who_use_it(tmp_
         (told,) = [one for one in faults.snapshot() if one["kind"] == "battery_low"]
         assert (told["what"], told["person"]) == ("the cuff", None)
         assert sorted(faults._audience(low[0])) == ["annas-phone", "berts-phone"]
+
+
+async def test_a_missing_adapter_is_critical_where_falls_go_unseen(tmp_path: Path) -> None:
+    clock = ManualClock(wall=LATE_MORNING)
+    async with watching(settings(tmp_path), clock) as faults:
+        bert, at = faults._household.pipelines[1], clock.wall()
+        resting = Reading("bert", BERTS, Channel.ACCELERATION, "mg", at, at, (0.0, 0.0, 1000.0), interval_s=0.02)
+        bert._take(bert.wearables[BERTS], [resting])
+        while not (deaf := [one for one in faults.open_alerts if one.kind == FaultKind.BLUETOOTH]):
+            await clock.advance(30.0)
+        assert deaf[0].severity is Severity.CRITICAL
 
 
 async def test_whoever_cannot_be_told_is_not_told_so(tmp_path: Path) -> None:
