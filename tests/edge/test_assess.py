@@ -85,6 +85,11 @@ def test_nothing_after_a_window_changes_what_was_said_of_it(tmp_path: Path) -> N
         assert of_type(both, "assessment", risk)[: len(before)] == before
 
 
+def test_the_last_whole_minute_of_a_night_is_told(tmp_path: Path) -> None:
+    recording = write_csv(tmp_path / "rr.csv", [float(beat) for beat in range(1, 601)], [1000.0] * 600)
+    assert of_type(assess(recording), "assessment", "sleep_apnoea")[-1]["end"] == 600.0
+
+
 def test_a_long_gap_is_told_and_gets_no_score(tmp_path: Path) -> None:
     calm = list(sinus(300, bpm=60, chance=random.Random(4)))
     times, time = [], 0.0
