@@ -1,0 +1,9 @@
+"""Random lives of alerts, killed at any moment: nothing is lost, doubled, or told on stale data."""
+
+from __future__ import annotations
+
+from tests.edge.alert_histories import live
+
+
+def test_pain_14_15_16_random_histories_lose_and_double_nothing() -> None:
+    live(100, steps=15)
