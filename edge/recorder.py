@@ -31,6 +31,7 @@ from edge.readings import (
 )
 from edge.store.blocks import is_storable
 from edge.store.minutes import DirtyMinute
+from edge.store.notifications import PUT_OFF_S
 from edge.store.store import Batch, Store
 
 # Readings that may wait while the disk refuses, about 20 MB: most of a waking day of one person; as many Assessments,
@@ -242,7 +243,7 @@ class Recorder:
         unstored = [
             DueNotification(notification, attempts=0, perhaps_repeated=False)
             for notification in self._waiting.notifications
-            if self._retry_at.get(notification.id, now) <= now
+            if not now < self._retry_at.get(notification.id, now) <= now + PUT_OFF_S
         ]
         try:
             return unstored + await self.call(self._store.notifications.due_notifications, now)

@@ -19,6 +19,9 @@ from edge.store.connection import Connection
 # Nothing sends longer than this: a row that is `sending` since then was forgotten, even by a process that still lives.
 # Our choice, far above the minutes that a slow mail server may take.
 FORGOTTEN_AFTER_S: Final = 600.0
+# No attempt is put off by longer than this, in seconds: one that is due later was put off before the clock was set
+# back, and is due now. Our choice, twice the courier's longest delay.
+PUT_OFF_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,14 @@ class Notifications:
         """Those whose next attempt has come, oldest first, and those that a crash has cut off."""
         rows = self._connection.rows(
             "SELECT id, alert_id, contact, title, body, severity, created, attempts, perhaps_repeated, state, since "
-            "FROM notifications WHERE state = 'sending' OR (state = 'waiting' AND since <= ?) ORDER BY created, id",
-            (now,),
+            "FROM notifications WHERE state = 'sending' OR (state = 'waiting' AND (since <= ? OR since > ?)) "
+            "ORDER BY created, id",
+            (now, now + PUT_OFF_S),
         )
         due = []
         for identifier, alert_id, contact, title, body, severity, created, attempts, repeated, state, since in rows:
             cut_off = state == "sending"
-            if cut_off and identifier in self._sending and since > now - FORGOTTEN_AFTER_S:
+            if cut_off and identifier in self._sending and abs(now - since) < FORGOTTEN_AFTER_S:
                 continue
             notification = Notification(identifier, alert_id, contact, title, body, Severity(severity), created)
             due.append(DueNotification(notification, attempts, perhaps_repeated=bool(repeated) or cut_off))

@@ -160,6 +160,7 @@ async def test_a_phone_that_fails_while_the_disk_is_full_is_tried_again_later(tm
         await recorder.mark_failed("told-anna", clock.wall() + 60, "no network")
         assert await recorder.due_notifications(clock.wall()) == []
         assert len(await recorder.due_notifications(clock.wall() + 61)) == 1
+        assert len(await recorder.due_notifications(clock.wall() - 3600)) == 1, "the clock was set back"
         free_disk(store)
 
 

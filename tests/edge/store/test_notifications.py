@@ -56,6 +56,15 @@ def test_what_failed_is_due_again_in_its_time(store: Store) -> None:
     assert due(store, NOW + 30.0) == [("notification-1", 1, False)]
 
 
+@pytest.mark.parametrize("back", [3600.0, 300 * 86_400.0])
+def test_pain_23_a_clock_that_is_set_back_puts_nothing_off(store: Store, back: float) -> None:
+    store.notifications.mark_sending("notification-1", NOW)
+    store.notifications.mark_failed("notification-1", NOW + 300.0, "connection refused")
+    assert due(store, NOW - back) == [("notification-1", 1, False)]
+    store.notifications.mark_sending("notification-1", NOW)
+    assert due(store, NOW - back) == [("notification-1", 2, True)]
+
+
 def test_pain_15_what_a_crash_cut_off_is_due_and_says_that_it_may_be_a_repeat(store: Store, path: Path) -> None:
     store.notifications.mark_sending("notification-1", NOW)
     with Store(path) as restarted:
