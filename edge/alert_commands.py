@@ -7,11 +7,12 @@ import asyncio
 import json
 from contextlib import aclosing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.errors import HearthbeatError, WrongUseError
 from edge.options import add_config, add_json, positive
-from edge.settings import Settings, load_settings
+from edge.settings import DEFAULT_SETTINGS_FILE, Settings, load_settings
 
 if TYPE_CHECKING:
     from edge.options import Commands
@@ -41,7 +42,12 @@ def add_alerts(commands: Commands) -> None:
     snooze.add_argument("--minutes", type=positive, default=60.0, metavar="N", help="for how long (60)")
     for verb in (acknowledge, snooze):
         verb.add_argument("--by", default=PERSON, metavar="CONTACT", help="who answers, by contact id")
-    for verb in (show, acknowledge, snooze):
+    simulate = verbs.add_parser("simulate", help="what a rule would have done on a recording")
+    simulate.add_argument("rule", metavar="RULE", help="a rule of the settings, a default, or a risk")
+    simulate.add_argument("--input", required=True, type=Path, metavar="FILE", help="CSV with a header: time_s, value")
+    simulate.add_argument("--person", metavar="ID", help="whose rules; default: the first person's")
+    simulate.set_defaults(command=_simulate)
+    for verb in (show, acknowledge, snooze, simulate):
         add_config(verb)
         add_json(verb)
 
@@ -159,6 +165,22 @@ def _say(given: argparse.Namespace, words: dict[str, Any], outcome: str) -> int:
             where=f"alert {alert['id']}",
             mend="see `hearthbeat status`",
         )
+    return 0
+
+
+def _simulate(given: argparse.Namespace) -> int:
+    from edge.simulating import simulate
+
+    without = given.config == DEFAULT_SETTINGS_FILE and not given.config.exists()
+    told = simulate(given.rule, given.input, None if without else load_settings(given.config), given.person)
+    if given.json:
+        print(json.dumps(told))
+        return 0
+    for line in told["alerts"]:
+        print(f"{line['at']:>12g} s  {line['state']}  {line['severity']}  {line['explanation']}")
+    number = told["raised"]
+    assumed = "; all of it is taken as measured at rest" if told["rest_assumed"] else ""
+    print(f"{told['rule']}: {number} alert{'s' * (number != 1)} in {told['days']:g} days{assumed}")
     return 0
 
 

@@ -41,15 +41,17 @@ def assess_recording(kind: str, recording: Path, out: Path | None, *, models: Pa
     watches = [watch_risk(SOURCE.person, model) for model in fitting]
     axis = Axis(times, facts.tolerance_s)
     with _writer(out) as lines:
-        for completed in _completed(watches, facts.readings_of(SOURCE, times, values)):
+        for completed in completed_windows(watches, facts.readings_of(SOURCE, times, values)):
             for window, watch in sorted(completed, key=lambda one: one[0].end):
                 assessment, alert = watch.judge(window)
                 print(json.dumps(_assessment_line(assessment, axis)), file=lines)
                 if alert is not None:
-                    print(json.dumps(_alert_line(alert, axis)), file=lines)
+                    print(json.dumps(alert_line(alert, axis)), file=lines)
 
 
-def _completed(watches: Sequence[RiskWatch], readings: Iterable[Reading]) -> Iterator[list[tuple[Window, RiskWatch]]]:
+def completed_windows(
+    watches: Sequence[RiskWatch], readings: Iterable[Reading]
+) -> Iterator[list[tuple[Window, RiskWatch]]]:
     """The Windows that each Reading completes, and at last those that the end of the recording does."""
     for reading in readings:
         yield [(window, watch) for watch in watches for window in watch.windows.push(reading)]
@@ -88,7 +90,8 @@ def _assessment_line(assessment: Assessment, axis: Axis) -> dict[str, Any]:
     return line
 
 
-def _alert_line(alert: Alert, axis: Axis) -> dict[str, Any]:
+def alert_line(alert: Alert, axis: Axis) -> dict[str, Any]:
+    """An Alert's turn for JSON, with times of the recording's own axis."""
     at = alert.opened_at if alert.cleared_at is None or alert.state is AlertState.RAISED else alert.cleared_at
     line: dict[str, Any] = {
         "type": "alert",
