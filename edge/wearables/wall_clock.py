@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from edge.readings import Quality
@@ -18,6 +19,9 @@ PLAUSIBLE_PAST_S: Final = 90 * 86_400.0
 KNOWN_PAST_S: Final = 730 * 86_400.0
 # A clock that was read is known to the second, so that what it stamps comes no more than this before its time.
 EARLY_S: Final = 60.0
+# A clock that is further off was not set since it stamped, or it would be right: it knows nothing of summer time, and
+# runs on by that of then. Our choice, twice what clocks are left at where they may be set.
+NOT_SET_S: Final = 60.0
 
 
 @dataclass(slots=True)
@@ -48,13 +52,14 @@ class WallClock:
         if told is None:
             return received_at, Quality.GOOD
         try:
-            shown = told.timestamp()
+            shown, later_s = told.timestamp(), _set_back_s(told, received_at)
         except (OverflowError, ValueError, OSError):
             return received_at, Quality.TIME_UNSURE
         if self.ahead_s is None:
             return self._guess(shown, received_at)
         is_new = self.before_s is None or abs(shown - self.ahead_s - received_at) <= CLOCK_TOLERANCE_S
-        at = shown - (self.ahead_s if is_new or self.before_s is None else self.before_s)
+        ahead = self.ahead_s if is_new or self.before_s is None else self.before_s
+        at = shown - ahead + (later_s if abs(ahead) > NOT_SET_S else 0.0)
         if -EARLY_S <= received_at - at <= KNOWN_PAST_S:
             return min(at, received_at), Quality.GOOD
         return received_at, Quality.TIME_UNSURE
@@ -66,3 +71,9 @@ class WallClock:
         if abs(age) <= CLOCK_TOLERANCE_S:
             return min(shown, received_at), Quality.GOOD
         return (shown if 0.0 < age <= PLAUSIBLE_PAST_S else received_at), Quality.TIME_UNSURE
+
+
+def _set_back_s(then: datetime, now: float) -> float:
+    """By how many seconds the house's clocks were set back from a local time to `now`: an hour after the summer."""
+    before, after = then.astimezone().utcoffset(), datetime.fromtimestamp(now, UTC).astimezone().utcoffset()
+    return 0.0 if before is None or after is None else (before - after).total_seconds()

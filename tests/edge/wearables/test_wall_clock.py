@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,3 +102,33 @@ def test_spot_devices_are_placed_by_their_clock() -> None:
     readings = session.readings(blood_pressure.MEASUREMENT, payload, RECEIVED_AT)
     assert [r.start for r in readings] == [RECEIVED_AT - DAY] * 4
     assert not any(r.quality & Quality.TIME_UNSURE for r in readings)
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.fixture
+def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize("slow_s", [0.0, 7200.0])
+@pytest.mark.usefixtures("in_berlin")
+def test_pain_23_records_from_before_the_end_of_summer_time_keep_their_hour(slow_s: float) -> None:
+    """The cuff's clock knows nothing of summer time: on Sunday morning it is an hour ahead of the house."""
+    measured = datetime(2026, 10, 24, 20, 0, tzinfo=BERLIN)
+    read = datetime(2026, 10, 25, 9, 0, tzinfo=BERLIN).timestamp()
+    shown = measured.replace(tzinfo=None) - timedelta(seconds=slow_s)
+    stamp = DateTime(shown.year, shown.month, shown.day, shown.hour, shown.minute, shown.second)
+    assert WallClock(ahead_s=3600.0 - slow_s).place(stamp, read) == (measured.timestamp(), Quality.GOOD)
+
+
+@pytest.mark.usefixtures("in_berlin")
+def test_pain_23_records_of_a_clock_that_was_set_meanwhile_keep_their_hour() -> None:
+    measured = datetime(2026, 10, 24, 20, 0, tzinfo=BERLIN).timestamp()
+    read = datetime(2026, 11, 25, 9, 0, tzinfo=BERLIN).timestamp()
+    assert WallClock(ahead_s=0.0).place(DateTime(2026, 10, 24, 20, 0, 0), read) == (measured, Quality.GOOD)
