@@ -188,9 +188,14 @@ def _forget(given: argparse.Namespace) -> int:
     if given.json:
         print(json.dumps({"address": address, "forgotten_by_bluetooth": bond["forgotten"], **outcome.fields()}))
     else:
-        kept = "Bluetooth has forgotten it too" if bond["forgotten"] else "Bluetooth did not know it"
-        print(f"{address} is nobody's now; {kept}; {outcome.sentence}")
+        print(f"{address} is nobody's now; {_bond_told(bond)}; {outcome.sentence}")
     return outcome.exit_code
+
+
+def _bond_told(bond: Words) -> str:
+    if bond["forgotten"]:
+        return "Bluetooth has forgotten it too"
+    return f"whether it had a bond is not known ({bond['why']})" if bond["why"] else "Bluetooth did not know it"
 
 
 def _list(given: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Any, Final, TypeVar
 
 from bleak.backends.device import BLEDevice
+from bleak.exc import BleakDeviceNotFoundError
 
 from edge.bluetooth.link import Link, LinkState, LinkStatus, Packet
 from edge.bluetooth.radio import Radio
@@ -84,6 +85,9 @@ class Devices:
         match request:
             case {"do": "scan", "seconds": int() | float() as seconds} if 0.0 < seconds <= LONGEST_SCAN_S:
                 answers = self.scan(float(seconds))
+            case {"do": "scan", "seconds": int() | float() as seconds}:
+                mend = f"give up to {LONGEST_SCAN_S:.0f}"
+                raise WrongUseError(f"nobody scans for {seconds:g} s", where="--seconds", mend=mend)
             case {"do": "meet", "address": str() as address}:
                 answers = self.meet(address)
             case {"do": "forget", "address": str() as address}:
@@ -132,9 +136,11 @@ class Devices:
         yield {"met": {"address": address.upper(), "name": name, **meeting.found()}}
 
     async def forget(self, address: str) -> AsyncGenerator[Words, None]:
-        """Remove a wearable's bond: {"forgotten": whether there was one}."""
+        """Remove a wearable's bond: {"forgotten": whether there was one, "why": why nobody knows}."""
         try:
             await self._radio.forget(address.upper())
+        except BleakDeviceNotFoundError:
+            yield {"forgotten": False, "why": None}
         except RADIO_ERRORS as error:
             yield {"forgotten": False, "why": reason(error)}
         else:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """--config FILE."""
-    parser.add_argument("--config", type=Path, default=DEFAULT_SETTINGS_FILE, metavar="FILE", help="hearthbeat.toml")
+    told = f"the settings ({DEFAULT_SETTINGS_FILE})"
+    parser.add_argument("--config", type=Path, default=DEFAULT_SETTINGS_FILE, metavar="FILE", help=told)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -18,9 +18,9 @@ from edge.bluetooth.link import SILENCE_LIMIT_S
 from edge.bluetooth.radio import Radio
 from edge.cli import main
 from edge.daemon import Daemon
-from edge.readings import Channel
+from edge.readings import Channel, Reading
 from edge.settings import load_settings
-from edge.store.store import Store
+from edge.store.store import Batch, Store
 from edge.virtual.cuff import VirtualCuff
 from edge.virtual.radio import VirtualRadio
 from edge.virtual.strap import VirtualStrap
@@ -273,7 +273,7 @@ async def test_a_change_that_needs_a_restart_says_so(home: Home, capsys: pytest.
         (["devices", "add", BERTS, "--person", "anna", "--person", "anna"], "--shared"),
         (["devices", "forget", BERTS], "devices list"),
         (["devices", "scan", "--seconds", "0"], "not above zero"),
-        (["devices", "scan", "--seconds", "1e6"], "no request"),
+        (["devices", "scan", "--seconds", "1e6"], "give up to 600"),
         (["people", "add", "anna", "--contact", "phone"], "person anna is there twice"),
         (["people", "add", "bert"], "--contact"),
         (["people", "add", "bert", "--contact", "mail"], "mail"),
@@ -295,3 +295,34 @@ def test_what_is_wrong_is_refused_in_one_line_and_changes_nothing(
     assert told in line
     assert config.read_text() == SETTINGS
     assert list(tmp_path.iterdir()) == [config]
+
+
+async def test_an_alert_is_answered_by_the_running_daemon_and_a_claimed_measurement_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared = SETTINGS + '\n[[shared]]\naddress = "C0:DE:00:00:00:09"\n'
+    async with living(tmp_path, shared) as home:
+        now, attending = home.clock.wall(), home.daemon._attending
+        warm = Reading("anna", CUFF, Channel.TEMPERATURE, "°C", now - 5.0, now - 5.0, (39.5,))
+        await home.daemon._recorder.call(home.daemon._store.commit, Batch(readings=[warm]))
+        while not (opened := {alert.kind: alert for alert in attending.open_alerts}).get("temperature_high"):
+            await home.clock.sleep(1.0)
+        alert = opened["temperature_high"]
+        assert await home.command("alerts", "snooze", alert.id[:6], "--minutes", "30", "--by", "phone") == 0
+        assert await home.command("alerts", "show", alert.id[:6], "--json") == 0
+        shown = printed(capsys)
+        assert shown["snoozed_until"] is not None
+        assert [told["contact"] for told in shown["told"]] == ["phone"]
+        assert await home.command("alerts", "ack", alert.id[:6], "--by", "phone") == 0
+        answered = {one.id: one.acknowledged_by for one in attending.open_alerts}
+        assert answered[alert.id] == "phone"
+
+
+def test_where_bluetooth_does_not_answer_no_bond_is_said_to_be_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/no-bus")
+    config = tmp_path / "hearthbeat.toml"
+    config.write_text(SETTINGS)
+    assert main(["devices", "forget", ANNAS, "--config", str(config)]) == 0
+    assert "whether it had a bond is not known" in capsys.readouterr().out
