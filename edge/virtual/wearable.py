@@ -153,6 +153,7 @@ class VirtualWearable:
 
     async def drop_link(self) -> None:
         """Break every connection from the wearable's side, once all that it said is gone; it advertises again."""
+        self._listeners.clear()  # what is said from now on is said to nobody
         for connection in list(self._device.connections.values()):
             await connection.drain()
             await hang_up(connection)
