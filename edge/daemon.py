@@ -316,6 +316,7 @@ class Daemon:
             await self._faults.look()
             await self._attending.remind()
             await self.clock.sleep(ROUND_S)
+            await self._household.catch_up()
             for pipeline in self.pipelines:
                 pipeline.notice_silence()
             if self._publisher is not None and not self._publisher.is_alive():

@@ -16,6 +16,7 @@ from edge.bluetooth.link import Link, LinkState, LinkStatus
 from edge.bluetooth.radio import Radio
 from edge.bluetooth.scanner import Scanner
 from edge.clock import Clock
+from edge.errors import StoreError
 from edge.pipeline import Pipeline
 from edge.readings import NOBODY, Alert, Channel, Source, Window
 from edge.recorder import Recorder
@@ -24,7 +25,7 @@ from edge.risks.model import RiskModel
 from edge.settings import PersonSettings, Settings, SharedSettings, WearableSettings
 from edge.shared import Questions, SharedDevice
 from edge.store.store import Store
-from edge.vital_watch import watch_vitals
+from edge.vital_watch import newly_stored, watch_vitals
 from edge.wearable import Memories, wearable_of
 from edge.wearables import PROFILES
 
@@ -119,6 +120,16 @@ class Household:
         """Wait until every Window that the links have brought is assessed."""
         for pipeline in self.pipelines:
             await pipeline.settled()
+
+    async def catch_up(self) -> None:
+        """Look at what has become somebody's since the last look: what a shared device measured, and they claimed."""
+        for pipeline in self.pipelines if self.shared else ():
+            try:
+                alerts = await newly_stored(pipeline.vitals, self._store, self._recorder, self._clock.wall())
+            except StoreError as error:
+                _log.warning("what was claimed is not looked at yet", person=pipeline.person.id, error=str(error))
+            else:
+                pipeline.tell(alerts)
 
     def order(self, person: str, channel: Channel) -> tuple[str, ...]:
         """A person's wearables in the order of preference for a channel; none where nobody is so called."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from edge.alerts.faults import is_fault
+from edge.alerts.points import SPOT_STALE_S
 from edge.alerts.thresholds import Thresholds
 from edge.nights import RESTING_HEART_RATE
 from edge.readings import CHANNELS, Alert, AlertState, Channel, Explanation, Quality, Reading, Risk
@@ -17,6 +18,7 @@ from edge.store.signals import Series
 from edge.store.store import Store
 
 _OTHERS: Final = frozenset({*Risk, RESTING_HEART_RATE})
+_BY_HAND: Final = frozenset({Channel.SYSTOLIC, Channel.DIASTOLIC, Channel.TEMPERATURE, Channel.BLOOD_GLUCOSE})
 
 
 async def watch_vitals(
@@ -42,6 +44,19 @@ async def watch_vitals(
         for reading in _readings(person.id, channel, series):
             overdue += vitals.push(reading, now)
     return vitals, overdue
+
+
+async def newly_stored(vitals: Thresholds, store: Store, recorder: Recorder, now: float) -> list[Alert]:
+    """The Alerts of what was measured by hand and stored past the pipeline, such as what somebody has claimed.
+
+    What was looked at before is not looked at again. Raises StoreError.
+    """
+    alerts = []
+    for channel in sorted(vitals.channels & _BY_HAND):
+        series = await recorder.call(store.signals.series, vitals.person, channel, now - SPOT_STALE_S, now)
+        for reading in _readings(vitals.person, channel, series):
+            alerts += vitals.push(reading, now)
+    return alerts
 
 
 def _readings(person: str, channel: Channel, series: Series) -> Iterator[Reading]:

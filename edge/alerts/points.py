@@ -28,6 +28,9 @@ STALE_S: Final[Mapping[Channel, float]] = MappingProxyType(
     {Channel.HEART_RATE: 120.0, Channel.SPO2: 120.0, Channel.GLUCOSE: 900.0}
 )
 SPOT_STALE_S: Final = 3600.0
+# Values that lie no further apart are one that is told again, since the store keeps times in ticks. Our choice: nobody
+# measures twice in a second by hand.
+SAME_S: Final = 1.0
 # A record of which nobody knows when it was made says nothing of now.
 _BAD: Final = UNSOUND | Quality.TIME_UNSURE
 _MINUTE_S: Final = 60.0
@@ -125,7 +128,7 @@ class Points:
         step = reading.interval_s or 0.0
         for place, value in enumerate(reading.values):
             at = reading.start + place * step
-            if at > self._newest:
+            if at > self._newest + SAME_S:
                 span_s = SPAN_S.get(self._channel, 0.0)
                 points.append(Point(at, value, min(span_s, at - self._newest)))
                 self._newest = at

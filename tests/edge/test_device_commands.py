@@ -300,7 +300,8 @@ def test_what_is_wrong_is_refused_in_one_line_and_changes_nothing(
 async def test_an_alert_is_answered_by_the_running_daemon_and_a_claimed_measurement_looked_at(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shared = SETTINGS + '\n[[shared]]\naddress = "C0:DE:00:00:00:09"\n'
+    two = '\n[[people]]\nid = "bert"\ncontacts = ["phone"]\n[[shared]]\naddress = "C0:DE:00:00:00:09"\n'
+    shared = SETTINGS + two
     async with living(tmp_path, shared) as home:
         now, attending = home.clock.wall(), home.daemon._attending
         warm = Reading("anna", CUFF, Channel.TEMPERATURE, "°C", now - 5.0, now - 5.0, (39.5,))
