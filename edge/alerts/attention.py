@@ -113,6 +113,11 @@ class Attention:
         for alert in self.open_alerts:
             if alert.snoozed_until is None or _lasts(alert.snoozed_until, now) or not is_fresh(alert):
                 continue
+            other = self._snooze_of(alert, now)
+            if other is not None:  # wished for in a graver episode of the kind
+                self._open[alert.id] = replace(alert, snoozed_until=other.until)
+                turns.append(Turn(self._open[alert.id], f"snoozed/{other.until!r}", now, is_news=False))
+                continue
             taken = replace(alert, told_at=now, acknowledged_at=None, acknowledged_by=None, snoozed_until=None)
             self._open[alert.id] = taken
             if alert.told_at is None:

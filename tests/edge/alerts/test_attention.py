@@ -158,6 +158,18 @@ def test_pain_14_15_16_a_restart_forgets_neither_answer() -> None:
     assert attention.take(cleared(alert("one"), NOW + HOUR), NOW + HOUR).alert.acknowledged_by == "mum"
 
 
+def test_a_shorter_snooze_of_a_milder_episode_takes_nothing_from_one_of_a_graver() -> None:
+    attention = Attention()
+    attention.take(alert("grave", Severity.CRITICAL), NOW)
+    attention.snooze("grave", 2 * HOUR, NOW)
+    attention.take(cleared(alert("grave", Severity.CRITICAL), NOW + 1.0), NOW + 1.0)
+    attention.take(alert("mild"), NOW + 2.0)
+    attention.snooze("mild", 60.0, NOW + 2.0)
+    (turn,) = attention.over(NOW + 300.0, fresh)
+    assert (turn.is_news, turn.alert.snoozed_until) == (False, NOW + 2 * HOUR)
+    assert [turn.is_news for turn in attention.over(NOW + 2 * HOUR, fresh)] == [True]
+
+
 def test_a_snooze_of_one_wearables_fault_is_none_of_anothers() -> None:
     attention = Attention()
     attention.take(alert("a", kind=FaultKind.BATTERY_LOW, subject="AA"), NOW)
