@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -19,7 +20,7 @@ from edge.clock import Clock
 from edge.errors import WrongUseError
 from edge.notify.texts import alert_text
 from edge.pipeline import Pipeline, alert_fields
-from edge.readings import Alert, Notification, OutboxMessage
+from edge.readings import Alert, AlertState, Explanation, Notification, OutboxMessage
 from edge.recorder import Recorder
 from edge.settings import PersonSettings
 from edge.store.store import Store
@@ -75,9 +76,19 @@ class Attending:
         await self._commit(self._attention.take(transition.alert, self._clock.wall(), is_news=transition.is_news))
 
     async def remind(self) -> None:
-        """Tell again what is still so after its snooze; to be called every minute or so."""
+        """Tell again what is still so after its snooze, and let go who has moved out; for every half minute or so."""
+        await self._let_go()
         for turn in self._attention.over(self._clock.wall(), self._is_fresh):
             await self._commit(turn)
+
+    async def _let_go(self) -> None:
+        """End, untold, the episodes of people who live here no more: nobody watches them."""
+        people, now = {person.id for person in self._people()}, self._clock.wall()
+        for alert in self.open_alerts:
+            if not is_fault(alert) and alert.person not in people:
+                why = Explanation("The person is no longer in the settings.")
+                ended = replace(alert, state=AlertState.CLEARED, cleared_at=now, explanation=why)
+                await self._commit(self._attention.take(ended, now, is_news=False))
 
     async def answer(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Acknowledge or snooze an alert, as the command line or a button asks. Raises WrongUseError.

@@ -191,6 +191,14 @@ async def test_pain_17_a_graver_turn_of_a_fault_breaks_through(house: House) -> 
     assert opened == {"ffff": None, "gggg": now + HOUR}
 
 
+async def test_what_is_open_of_somebody_who_moves_out_ends_untold(house: House) -> None:
+    async with house.running() as attending:
+        await attending.say(house.settings.people[0], replace(house.alert(), person="carla"))
+        await attending.remind()
+        assert attending.open_alerts == []
+        assert len(house.told()) == 2, "what was told before"
+
+
 async def test_what_cannot_be_answered_is_refused_in_one_line(house: House, capsys: pytest.CaptureFixture[str]) -> None:
     assert await house.command("alerts", "ack", "aaaa") == 1
     assert "no daemon runs" in capsys.readouterr().err

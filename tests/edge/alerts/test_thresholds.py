@@ -187,6 +187,13 @@ def test_pain_14_15_a_restart_at_any_reading_changes_nothing() -> None:
             assert told + replayed + feed(again, readings[cut:]) == expected, cut
 
 
+def test_pain_14_what_was_told_and_is_over_is_not_told_again_by_what_is_stored() -> None:
+    readings = [reading(Channel.TEMPERATURE, START + 600.0 * n, value) for n, value in enumerate((39.4, 37.0))]
+    _, cleared = feed(Thresholds("anna", [FEVER]), readings)
+    again = Thresholds("anna", [FEVER], {"fever": cleared})
+    assert [alert for one in readings for alert in again.push(one, START + 700.0)] == []
+
+
 def test_pain_23_a_clock_that_is_set_back_keeps_nothing_from_being_told() -> None:
     rules = Thresholds("anna", [LOW])
     assert states(feed(rules, minutes(Channel.SPO2, [89.0] * 12))) == [RAISED]
