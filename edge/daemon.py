@@ -34,6 +34,7 @@ from edge.faults_watch import FaultsWatch, Parts
 from edge.household import Household
 from edge.maintenance import SECONDS_PER_DAY, Maintenance, nightly
 from edge.minute_summaries import summaries_of
+from edge.news2_watch import NEWS2, News2Watch
 from edge.nights import RESTING_HEART_RATE, TELL_HOUR, TELL_MINUTE, NightWatch
 from edge.notify.courier import Courier
 from edge.notify.phone import Contact
@@ -141,6 +142,7 @@ class Daemon:
                 is_fresh=self._is_fresh,
             )
             await self._attending.restore(store)
+            self._news2 = News2Watch(store, self._recorder, self.clock, self._attending.say)
             self._household = Household(
                 models,
                 store,
@@ -305,6 +307,8 @@ class Daemon:
         """Whether an open alert rests on what is known now, so that people may be told of it again."""
         if is_fault(alert):
             return self._faults.is_fresh(alert)
+        if alert.kind == NEWS2:
+            return self._news2.is_fresh(alert)
         if alert.kind == RESTING_HEART_RATE:
             return self._nights.is_fresh(alert)
         return rests_on_fresh_data(alert, self.pipelines, self.clock.wall())
@@ -317,6 +321,7 @@ class Daemon:
             await self._attending.remind()
             await self.clock.sleep(ROUND_S)
             await self._household.catch_up()
+            await self._news2.look(self.settings.people)
             for pipeline in self.pipelines:
                 pipeline.notice_silence()
             if self._publisher is not None and not self._publisher.is_alive():

@@ -17,7 +17,7 @@ from edge.readings import CHANNELS, Channel, FaultKind, Risk, Severity
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 # Names of other alerts: a rule must not be taken for one.
-_TAKEN: Final = frozenset({*Risk, *FaultKind, "resting_heart_rate"})
+_TAKEN: Final = frozenset({*Risk, *FaultKind, "resting_heart_rate", "news2"})
 _BY_NAME: Final[Mapping[str, ThresholdRule]] = {rule.name: rule for rule in DEFAULTS}
 # Rests between one alert and the next: at most a year. Our choice.
 _A_YEAR_MIN: Final = 366 * 1440.0

@@ -104,6 +104,7 @@ class PersonSettings(_Table):
     )
     faults: FaultSettings = Field(default=FaultSettings(), title="when the wearables are said to be at fault")
     rules: list[RuleSettings] = Field(default=[], title="rules about vital signs, beside the defaults")
+    news2: bool = Field(default=True, title="whether a NEWS2 score of 5 or more is told")
 
     @model_validator(mode="after")
     def _rules_differ(self) -> Self:

@@ -9,6 +9,7 @@ from typing import Final
 from edge.alerts.faults import is_fault
 from edge.alerts.points import SPOT_STALE_S
 from edge.alerts.thresholds import Thresholds
+from edge.news2_watch import NEWS2
 from edge.nights import RESTING_HEART_RATE
 from edge.readings import CHANNELS, Alert, AlertState, Channel, Explanation, Quality, Reading, Risk
 from edge.recorder import Recorder
@@ -17,7 +18,7 @@ from edge.settings import PersonSettings
 from edge.store.signals import Series
 from edge.store.store import Store
 
-_OTHERS: Final = frozenset({*Risk, RESTING_HEART_RATE})
+_OTHERS: Final = frozenset({*Risk, RESTING_HEART_RATE, NEWS2})
 _BY_HAND: Final = frozenset({Channel.SYSTOLIC, Channel.DIASTOLIC, Channel.TEMPERATURE, Channel.BLOOD_GLUCOSE})
 
 
