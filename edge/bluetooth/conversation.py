@@ -160,8 +160,7 @@ class Conversation:
     async def _take(self, step: Step) -> bytes:
         match step:
             case Write(uuid, payload, answer, within_s):
-                octets = payload(self._clock.wall()) if callable(payload) else payload
-                await self._write(uuid, octets, answer)
+                await self._write(uuid, payload, answer)
                 return b"" if answer is None else await self._answer(answer, within_s)
             case Read(uuid):
                 return bytes(await self._asked(uuid, self._reading(uuid)))
