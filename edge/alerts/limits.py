@@ -39,7 +39,8 @@ class Limits:
 # Out of reach: 14 hours are longer than a working day, and than a night without the strap; a glucose sensor is never
 # taken off, so that it is missed after an afternoon out, and at night as if it were in reach.
 # Frozen: a heart that beats by itself changes its rate within minutes, by breathing alone; two hours leave room for
-# wearables that show long means. A glucose sensor's values wander by noise alone, an accelerometer's at every sample.
+# wearables that show long means. A glucose sensor's values wander by noise alone. Where an accelerometer is stuck, the
+# fall model itself says that there is not enough data.
 # Never seen: a day, within which a new wearable is put on once.
 # Not worn: four hours of the day, as charging and a bath take less.
 # Battery: 15 % are a day or more of most wearables.
@@ -53,9 +54,7 @@ DEFAULTS: Final = Limits(
             Channel.GLUCOSE: 6 * _HOUR,
         }
     ),
-    frozen_s=MappingProxyType(
-        {Channel.HEART_RATE: 2 * _HOUR, Channel.ACCELERATION: 30 * _MINUTE, Channel.GLUCOSE: 3 * _HOUR}
-    ),
+    frozen_s=MappingProxyType({Channel.HEART_RATE: 2 * _HOUR, Channel.GLUCOSE: 3 * _HOUR}),
     never_seen_s=24 * _HOUR,
     not_worn_s=4 * _HOUR,
     battery_low_percent=15.0,
