@@ -46,7 +46,7 @@ def judged(windows: LabelledWindows, score: float) -> Judged:
 def daemon_inputs(of: MotionTrial) -> NDArray[np.float32]:
     builder = fall.windows(of.person, length=LENGTH, step=STEP)
     readings = readings_of(Source(of.person, "watch"), of.times - of.times[0], of.mg)
-    windows = [window for reading in readings for window in builder.push(reading)]
+    windows = [window for reading in readings for window in builder.push(reading)] + builder.finish()
     good = [one for one in windows if fall.shortage(one, length=LENGTH, minimum_coverage=MINIMUM_COVERAGE) is None]
     return np.concatenate([fall.model_input(one) for one in good])
 
