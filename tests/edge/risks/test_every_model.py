@@ -56,7 +56,9 @@ def test_a_model_is_small_and_has_its_card(folder: Path) -> None:
 @FOLDERS
 def test_int8_loses_no_more_than_a_thousandth(folder: Path) -> None:
     metrics = RiskModel.load(folder).manifest.metrics
-    compared = [values for name, values in metrics.items() if name.endswith("auroc")]
+    # Transfers are networks of their own that nobody is given; the card tells of them.
+    told = {name: values for name, values in metrics.items() if not name.startswith("transfer-")}
+    compared = [values for name, values in told.items() if name.endswith("auroc")]
     assert compared
     assert all(values["float"] - values["int8"] <= 0.001 for values in compared)
 
