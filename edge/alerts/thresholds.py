@@ -218,8 +218,8 @@ class Threshold:
         if rule.values > 1:
             what = "minutes" if _is_stream(rule) else "measurements"
             sentence = (
-                f"{self._called} was {side} {limit} in {rule.values} {what} in a row: {self._number(level)} in the "
-                "middle."
+                f"{self._called} was {side} {limit} in the middle of {rule.values} {what} in a row: "
+                f"{self._number(level)}."
             )
             numbers["measurements"] = float(rule.values)
             return Explanation(sentence, numbers)

@@ -18,9 +18,10 @@ _WARNING, _CRITICAL, _INFO = Severity.WARNING, Severity.CRITICAL, Severity.INFO
 # here: SpO2 of 91 % or less (scale 1), a pulse of 40 or less or of 131 or more, a systolic pressure of 90 mmHg or less,
 # a temperature of 35.0 °C or less. Minutes, clear values and rests are our choice: the clear value is well into the
 # next band, so that nothing flaps; ten minutes are longer than a cough, a cold finger or a climb of stairs; a rest is a
-# night where nobody can do more than was said. A pulse of 39 or 40 is normal in trained sleepers: below 40 here.
-# Oxygen of less than 85 % in two minutes in a row is our choice: nobody's target, on either scale of NEWS2 (88 % is the
-# lowest), and soon enough to act.
+# night where nobody can do more than was said. A pulse of 40 is usual in trained sleepers, night after night: below 40
+# here, and told once a week at most; below 30 for five minutes, critical, is our choice.
+# Oxygen of less than 85 % in the middle of three minutes in a row is our choice: nobody's target, on either scale of
+# NEWS2 (88 % is the lowest), and soon enough to act; one such minute is often a finger that moves.
 # Temperature: the NHS calls 38 °C or more a high temperature (nhs.uk/conditions/fever-in-adults).
 # Blood pressure: the American Heart Association calls 180/120 mmHg a crisis, and has it measured again after a minute
 # or more (heart.org, "When To Call 911 About High Blood Pressure"). 135/85 mmHg is where the European Society of
@@ -30,7 +31,7 @@ _WARNING, _CRITICAL, _INFO = Severity.WARNING, Severity.CRITICAL, Severity.INFO
 # 42:1593, 2019); two hours are our choice. Level 1, below 70, is told sooner by the risk "hypoglycaemia" for a sensor.
 DEFAULTS: Final = (
     ThresholdRule("spo2_low", Channel.SPO2, _WARNING, below=92.0, clear=94.0, minutes=10.0, cool_down_min=4 * _HOUR),
-    ThresholdRule("spo2_very_low", Channel.SPO2, _CRITICAL, below=85.0, clear=90.0, values=2, cool_down_min=_HOUR),
+    ThresholdRule("spo2_very_low", Channel.SPO2, _CRITICAL, below=85.0, clear=90.0, values=3, cool_down_min=_HOUR),
     ThresholdRule(
         "heart_rate_high",
         Channel.HEART_RATE,
@@ -42,7 +43,10 @@ DEFAULTS: Final = (
         at_rest=True,
     ),
     ThresholdRule(
-        "heart_rate_low", Channel.HEART_RATE, _WARNING, below=40.0, clear=45.0, minutes=10.0, cool_down_min=12 * _HOUR
+        "heart_rate_low", Channel.HEART_RATE, _WARNING, below=40.0, clear=45.0, minutes=10.0, cool_down_min=7 * _DAY
+    ),
+    ThresholdRule(
+        "heart_rate_very_low", Channel.HEART_RATE, _CRITICAL, below=30.0, clear=40.0, minutes=5.0, cool_down_min=_HOUR
     ),
     ThresholdRule("temperature_high", Channel.TEMPERATURE, _WARNING, above=37.9, clear=37.5, cool_down_min=12 * _HOUR),
     ThresholdRule(

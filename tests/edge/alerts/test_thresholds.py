@@ -123,7 +123,7 @@ def test_the_median_of_several_measurements_counts_where_one_says_little() -> No
     readings = [reading(Channel.SYSTOLIC, START + day * 86_400.0, value) for day, value in enumerate(days)]
     (raised,) = feed(Thresholds("anna", [rule]), readings)
     assert raised.opened_at == readings[4].start
-    assert "in 5 measurements in a row: 141 mmHg in the middle" in raised.explanation.sentence
+    assert "in the middle of 5 measurements in a row: 141 mmHg." in raised.explanation.sentence
 
 
 def test_pain_11_a_measurement_that_comes_late_is_told_but_not_one_of_yesterday() -> None:
