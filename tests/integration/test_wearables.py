@@ -279,6 +279,7 @@ async def test_band_is_stored_sample_by_sample_though_its_clock_is_wrong(house: 
         if reset:
             band.clock.reset()
         await house.passes(60.0)
+        await band.leave()  # before the daemon ends, so that no frame is under way then
     ecg, moves = house.series(Channel.ECG), house.series(Channel.ACCELERATION)
     for found, kind in ((ecg, Ecg), (moves, Acceleration)):
         true = sample_times(band.frames, kind)
@@ -299,6 +300,7 @@ async def test_band_that_was_away_leaves_a_gap_and_is_asked_for_its_streams_agai
         await band.come_back()
         await house.until(lambda: len(band.started) == 2)
         await house.passes(20.0)
+        await band.leave()  # before the daemon ends, so that no frame is under way then
     found = house.series(Channel.ECG)
     assert len(found.times) == len(sample_times(band.frames, Ecg))
     widest = int(np.argmax(np.diff(found.times))) + 1
