@@ -156,6 +156,8 @@ async def test_adding_a_strap_takes_one_command_and_no_restart(home: Home, capsy
         (BERTS, "bert", "streaming"),
     }
     with Store(home.daemon._store.path) as store:
+        while not store.signals.devices("bert", Channel.HEART_RATE, 0.0):
+            await home.clock.sleep(1.0)  # until the next commit
         for person, device in (("anna", ANNAS), ("bert", BERTS)):
             assert store.signals.devices(person, Channel.HEART_RATE, 0.0) == [device], "pain 25"
 
