@@ -89,7 +89,11 @@ class VirtualController(controller.Controller):
 
 
 class VirtualHost(Host):
-    """A host that keeps its packets to itself."""
+    """A host that keeps its packets to itself, and waits for every command's answer, whoever stops waiting for it."""
+
+    async def _send_command(self, command: Any, response_timeout: float | None = None) -> Any:  # noqa: ANN401  bumble's
+        # An answer that nobody waits for any more would be taken for that of the next command, which then never ends.
+        return await asyncio.shield(super()._send_command(command, response_timeout))
 
     def send_hci_packet(self, packet: HCI_Packet) -> None:
         """Give the controller a packet."""
