@@ -132,6 +132,9 @@ class ContinuousGlucoseSession(StatelessSession):
                     where="CGM Measurement (0x2AA7)",
                     mend="check the wearable's firmware",
                 )
+            for record in records:
+                # What nothing measures is refused as it comes: a record may be held back, and then nobody could be told.
+                sample(Channel.GLUCOSE, record.glucose, self._source, received_at, received_at, Quality.GOOD)
             return self._take(records, received_at)
         return ()
 

@@ -214,6 +214,15 @@ def test_session_that_begins_anew_on_the_same_connection_is_noticed() -> None:
     assert [first.start, second.start] == [hour_later, hour_later + 300.0]
 
 
+def test_a_record_that_nothing_measures_is_refused_as_it_comes_and_held_back_never() -> None:
+    session = connected(minute=1000)
+    hear(session, CgmRecord(100.0, 1000))
+    with pytest.raises(DecodeError):
+        hear(session, CgmRecord(-1.357e10, 3))  # as of a session that may have begun anew
+    assert session.lost() == ()
+
+
+
 def test_old_record_that_is_told_once_more_begins_no_session() -> None:
     session = connected()
     hear(session, CgmRecord(100.0, 1000))
