@@ -133,7 +133,7 @@ class ContinuousGlucoseSession(StatelessSession):
                     mend="check the wearable's firmware",
                 )
             for record in records:
-                # What nothing measures is refused as it comes: a record may be held back, and then nobody could be told.
+                # What nothing measures is refused as it comes: when a record was held back, nobody can be told.
                 sample(Channel.GLUCOSE, record.glucose, self._source, received_at, received_at, Quality.GOOD)
             return self._take(records, received_at)
         return ()
