@@ -222,7 +222,6 @@ def test_a_record_that_nothing_measures_is_refused_as_it_comes_and_held_back_nev
     assert session.lost() == ()
 
 
-
 def test_old_record_that_is_told_once_more_begins_no_session() -> None:
     session = connected()
     hear(session, CgmRecord(100.0, 1000))
