@@ -7,13 +7,14 @@ BIN := $(VENV)/bin
 # Wheels only: nothing here needs a compiler, and a package without a wheel should say so at once.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --only-binary :all:
 
-.PHONY: help demo test lint bench arm-test system-test install clean
+.PHONY: help demo test lint bench soak arm-test system-test install clean
 
 help:
 	@echo "make demo         a simulated strap, an alert, a phone and a broker on this machine"
-	@echo "make test         lint, types, import rules and every test but the two below"
+	@echo "make test         lint, types, import rules and every test but those below"
 	@echo "make lint         lint, types and import rules only"
 	@echo "make bench        the benchmarks, as ratios"
+	@echo "make soak         proofs that take many minutes: outages, kills and crowds"
 	@echo "make arm-test     the package and every model on an emulated 64-bit ARM, with the same answers as here"
 	@echo "make system-test  systemd, bluetoothd and the daemon in an emulated machine, which is then harmed (as root)"
 	@echo "make install      the daemon as a systemd service (as root)"
@@ -35,6 +36,10 @@ lint: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev
 	@tests/debian-packages
 	$(BIN)/pytest tests/benchmarks --benchmark-only --capture=no --timeout=600
+
+soak: $(VENV)/installed-dev
+	@tests/debian-packages
+	$(BIN)/pytest tests/soak --capture=no --timeout=3600
 
 arm-test: $(VENV)/installed-dev
 	@tests/debian-packages arm
