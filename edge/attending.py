@@ -20,7 +20,7 @@ from edge.clock import Clock
 from edge.errors import WrongUseError
 from edge.notify.texts import alert_text
 from edge.pipeline import Pipeline, alert_fields
-from edge.readings import Alert, AlertState, Explanation, Notification, OutboxMessage
+from edge.readings import Alert, AlertState, Button, Explanation, Notification, OutboxMessage
 from edge.recorder import Recorder
 from edge.settings import PersonSettings
 from edge.store.store import Store
@@ -146,6 +146,8 @@ def notifications_of(turn: Turn, contacts: Iterable[str], title: str, body: str)
             body=body,
             severity=turn.alert.severity,
             created=turn.at,
+            buttons=() if turn.alert.state is AlertState.CLEARED else (Button.ACKNOWLEDGE, Button.SNOOZE),
+            turn=turn.name.partition("/")[0],
         )
         for contact in contacts
     ]

@@ -338,9 +338,23 @@ class OutboxMessage:
     created: float
 
 
+class Button(StrEnum):
+    """An answer that a contact may give to what it is told, where its channel has buttons."""
+
+    ACKNOWLEDGE = "acknowledge"
+    SNOOZE = "snooze"
+    FINE = "fine"
+    HELP = "help"
+
+
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What one contact is to be told about one alert; `id` is unique for ever."""
+    """What one contact is to be told about one alert; `id` is unique for ever.
+
+    `buttons` are the answers that this contact may give. `turn` says what is told of the alert: "raised", "cleared",
+    "graver", "again" (still so after a snooze), "question" (to somebody who may have fallen), "escalated-1" (the first
+    step because nobody has answered), "answered" (somebody has); empty where that is not known.
+    """
 
     id: str
     alert_id: str
@@ -349,6 +363,8 @@ class Notification:
     body: str
     severity: Severity
     created: float
+    buttons: tuple[Button, ...] = ()
+    turn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
