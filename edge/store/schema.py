@@ -159,6 +159,35 @@ def attention(database: Database) -> None:
         database.conn.execute(statement)
 
 
+@MIGRATIONS()
+def deliveries(database: Database) -> None:
+    """What a notification is about and which answers it takes, and every attempt to tell it.
+
+    A row of `deliveries` is one attempt of one notification over one channel; those that went as one message have the
+    same `message`.
+    """
+    for statement in (
+        "ALTER TABLE notifications ADD COLUMN buttons TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE notifications ADD COLUMN turn TEXT NOT NULL DEFAULT ''",
+        """CREATE TABLE deliveries (
+            id INTEGER PRIMARY KEY, notification TEXT NOT NULL, alert_id TEXT NOT NULL, contact TEXT NOT NULL,
+            message TEXT NOT NULL, at REAL NOT NULL, channel TEXT NOT NULL, accepted INTEGER NOT NULL, reason TEXT
+            ) STRICT""",
+        "CREATE INDEX deliveries_by_alert ON deliveries (alert_id)",
+        "CREATE INDEX deliveries_by_time ON deliveries (at)",
+    ):
+        database.conn.execute(statement)
+
+
+@MIGRATIONS()
+def used_links(database: Database) -> None:
+    """The links behind buttons that were pressed (see links.py)."""
+    database.conn.execute(
+        "CREATE TABLE used_links (nonce BLOB PRIMARY KEY, expires REAL NOT NULL, used_at REAL NOT NULL) "
+        "STRICT, WITHOUT ROWID"
+    )
+
+
 def migrate(connection: Connection, migrations: Migrations = MIGRATIONS) -> None:
     """Bring the tables up to date, all or nothing.
 
