@@ -1,8 +1,9 @@
 """The process that speaks to Apprise: one request from standard input, one answer to standard output, both JSON.
 
-The request holds `url` and, unless the URL is only to be checked, `title`, `body` and `severity`; the answer holds
-`accepted` and `reason`. The URL comes by standard input because arguments are for everybody to see, and the reason is
-made of our own words and a status number because Apprise's words may hold parts of the URL.
+The request holds `url` and, unless the URL is only to be checked, `title`, `body`, `severity`, `actions` (each with
+`label` and `url`) and `picture` (a Chart, or null); the answer holds `accepted` and `reason`. The URL comes by standard
+input because arguments are for everybody to see, and the reason is made of our own words and a status number because
+Apprise's words may hold parts of the URL.
 """
 
 from __future__ import annotations

@@ -6,18 +6,21 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import tzinfo
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import structlog
 
 from edge.clock import Clock
 from edge.errors import StoreError
 from edge.notify import phone
-from edge.notify.phone import Contact, Delivery, Message
+from edge.notify.charts import Chart
+from edge.notify.phone import Action, Contact, Delivery, Message
 from edge.notify.texts import told_at
-from edge.readings import DueNotification
+from edge.readings import DueNotification, Notification
 
+_T = TypeVar("_T")
 log = structlog.get_logger(__name__)
 
 # Our choice: quick at first, because most refusals are a moment's loss of the network, and never rarer than every five
@@ -26,6 +29,8 @@ FIRST_RETRY_S: Final = 5.0
 LONGEST_RETRY_S: Final = 300.0
 # How late a retry may be; what is new does not wait for it, as it comes with `wake`.
 LOOK_EVERY_S: Final = 10.0
+# Real seconds that links or a picture may take: whoever is told must not wait for what is only handy. Our choice.
+TRIMMINGS_S: Final = 2.0
 
 
 class NotificationQueue(Protocol):
@@ -58,11 +63,20 @@ def _nothing() -> None:
     pass
 
 
+async def _no_actions(_notification: Notification) -> Sequence[Action]:
+    return ()
+
+
+async def _no_picture(_notification: Notification) -> Chart | None:
+    return None
+
+
 class Courier:
     """Tells the phones; a contact whose channel hangs holds up no other contact.
 
     `send` hands a message to a channel, `chance` gives the jitter, `zone` is the time zone of the texts (None: the
-    machine's), and `progress` is called whenever the courier has looked for work.
+    machine's), and `progress` is called whenever the courier has looked for work. `actions` makes the links of a
+    notification's buttons, in the moment in which it is sent, and `picture` what is to be drawn for it.
     """
 
     def __init__(
@@ -75,6 +89,8 @@ class Courier:
         chance: random.Random | None = None,
         zone: tzinfo | None = None,
         progress: Callable[[], None] = _nothing,
+        actions: Callable[[Notification], Awaitable[Sequence[Action]]] = _no_actions,
+        picture: Callable[[Notification], Awaitable[Chart | None]] = _no_picture,
     ) -> None:
         self._queue = queue
         self._contacts = {contact.id: contact for contact in contacts}
@@ -83,6 +99,8 @@ class Courier:
         self._chance = chance or random.Random()  # noqa: S311 -- jitter is no secret
         self._zone = zone
         self._progress = progress
+        self._actions = actions
+        self._picture = picture
         self._woken = asyncio.Event()
         self._busy: set[str] = set()
         self._taken_unmarked: set[str] = set()
@@ -146,7 +164,7 @@ class Courier:
         if notification.id not in self._taken_unmarked:
             # A store that cannot write is no reason to leave a person untold.
             await self._keep(self._queue.mark_sending(notification.id, self._clock.wall()))
-            delivery = await self._send(contact, told_at(due, self._clock.wall(), self._zone))
+            delivery = await self._send(contact, await self._message(due))
             self._outcomes[contact.id] = None if delivery.accepted else delivery.reason or "no reason was given"
             if not delivery.accepted:
                 return await self._put_off(due, delivery.reason or "no reason was given")
@@ -156,6 +174,13 @@ class Courier:
         if kept:
             self._taken_unmarked.discard(notification.id)
         return kept
+
+    async def _message(self, due: DueNotification) -> Message:
+        """What the contact reads now, with buttons and a picture where these are to be had soon enough."""
+        actions, chart = await asyncio.gather(
+            _soon(self._actions(due.notification), ()), _soon(self._picture(due.notification), None)
+        )
+        return replace(told_at(due, self._clock.wall(), zone=self._zone), actions=tuple(actions), picture=chart)
 
     async def _put_off(self, due: DueNotification, reason: str) -> bool:
         delay = retry_delay(due.attempts, self._chance)
@@ -185,3 +210,13 @@ class Courier:
         finally:
             for each in waiting:
                 each.cancel()
+
+
+async def _soon(making: Awaitable[_T], otherwise: _T) -> _T:
+    """What is being made, or `otherwise` where that fails or takes too long: a message must not hang on it."""
+    try:
+        async with asyncio.timeout(TRIMMINGS_S):
+            return await making
+    except Exception as error:  # noqa: BLE001 -- whatever it is, the message must go
+        log.warning("told without buttons or picture", error=type(error).__name__)
+        return otherwise

@@ -11,10 +11,11 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
 
 from edge.errors import SettingsError
+from edge.notify.charts import Chart
 from edge.readings import Severity
 
 # Our choice: Apprise itself gives up after 4 s without a connection and 15 s without an answer; the rest is for the
@@ -31,12 +32,26 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """One answer that a phone offers: what its button says, and the link that it opens, which is a secret."""
+
+    label: str
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """What a phone shows."""
+    """What a phone shows.
+
+    `actions` are buttons where the channel has them and lines of text where it has none; `picture` is drawn by the
+    sending process, and left out where the channel takes none or the drawing fails.
+    """
 
     title: str
     body: str
     severity: Severity
+    actions: tuple[Action, ...] = ()
+    picture: Chart | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +64,14 @@ class Delivery:
 
 async def send(contact: Contact, message: Message, *, timeout_s: float = TIMEOUT_S) -> Delivery:
     """Hand `message` to the contact's channel; ends after `timeout_s` seconds at the latest."""
-    request = {"url": contact.url, "title": message.title, "body": message.body, "severity": str(message.severity)}
+    request = {
+        "url": contact.url,
+        "title": message.title,
+        "body": message.body,
+        "severity": str(message.severity),
+        "actions": [asdict(action) for action in message.actions],
+        "picture": None if message.picture is None else message.picture.as_json(),
+    }
     return await _ask_apprise(request, timeout_s)
 
 
@@ -64,7 +86,7 @@ async def check(contact: Contact, *, timeout_s: float = TIMEOUT_S) -> None:
         )
 
 
-async def _ask_apprise(request: Mapping[str, str], timeout_s: float) -> Delivery:
+async def _ask_apprise(request: Mapping[str, Any], timeout_s: float) -> Delivery:
     try:
         process = await asyncio.create_subprocess_exec(
             sys.executable,

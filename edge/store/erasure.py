@@ -11,6 +11,7 @@ from edge.store.connection import Connection
 # What is kept of a person, table by table, and which rows are theirs. `names` is the person's number in other tables.
 _NAME: Final = "(SELECT id FROM names WHERE name = :person)"
 _SERIES: Final = "(SELECT id FROM series WHERE person = :person)"
+_ALERTS: Final = "(SELECT id FROM alerts WHERE person = :person UNION SELECT id FROM claims WHERE person = :person)"
 _THEIRS: Final[dict[str, str]] = {
     "blocks": f"series IN {_SERIES}",
     "tail": f"series IN {_SERIES}",
@@ -18,8 +19,8 @@ _THEIRS: Final[dict[str, str]] = {
     "memories": "device IN (SELECT device FROM series GROUP BY device HAVING min(person = :person))",
     "series": "person = :person",
     "assessments": f"person = {_NAME}",
-    "notifications": "alert_id IN (SELECT id FROM alerts WHERE person = :person UNION SELECT id FROM claims WHERE "
-    "person = :person)",
+    "notifications": f"alert_id IN {_ALERTS}",
+    "deliveries": f"alert_id IN {_ALERTS}",
     "alerts": "person = :person",
     "snoozes": "person = :person",
     "claims": "person = :person",
@@ -69,9 +70,11 @@ def _erase_candidate(connection: Connection, person: str) -> int:
         if len(others) < len(json.loads(text)):
             changed.append((json.dumps(others), identifier))
     connection.execute_many("UPDATE claims SET candidates = ? WHERE id = ?", changed)
-    connection.execute_many(
-        "DELETE FROM notifications WHERE alert_id = ?", [(identifier,) for _, identifier in changed]
-    )
+    for table in ("notifications", "deliveries"):
+        connection.execute_many(
+            f"DELETE FROM {table} WHERE alert_id = ?",  # noqa: S608 -- ours
+            [(identifier,) for _, identifier in changed],
+        )
     return len(changed)
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from edge.readings import DueNotification, Notification, Severity
+from edge.readings import Button, DueNotification, Notification, Severity
 from edge.store.connection import Connection
 
 # Nothing sends longer than this: a row that is `sending` since then was forgotten, even by a process that still lives.
@@ -47,25 +47,29 @@ class Notifications:
     def insert(self, notifications: Sequence[Notification]) -> None:
         """Store `notifications`, inside the caller's transaction; those that are there already stay as they are."""
         self._connection.execute_many(
-            "INSERT OR IGNORE INTO notifications (id, alert_id, contact, title, body, severity, created, since) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            ((n.id, n.alert_id, n.contact, n.title, n.body, n.severity, n.created, n.created) for n in notifications),
+            "INSERT OR IGNORE INTO notifications "
+            "(id, alert_id, contact, title, body, severity, created, since, buttons, turn) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (*(n.id, n.alert_id, n.contact, n.title, n.body), n.severity, n.created, n.created, _buttons(n), n.turn)
+                for n in notifications
+            ),
         )
 
     def due_notifications(self, now: float) -> list[DueNotification]:
         """Those whose next attempt has come, oldest first, and those that a crash has cut off."""
         rows = self._connection.rows(
-            "SELECT id, alert_id, contact, title, body, severity, created, attempts, perhaps_repeated, state, since "
-            "FROM notifications WHERE state = 'sending' OR (state = 'waiting' AND (since <= ? OR since > ?)) "
-            "ORDER BY created, id",
+            "SELECT id, alert_id, contact, title, body, severity, created, buttons, turn, attempts, perhaps_repeated, "
+            "state, since FROM notifications "
+            "WHERE state = 'sending' OR (state = 'waiting' AND (since <= ? OR since > ?)) ORDER BY created, id",
             (now, now + PUT_OFF_S),
         )
         due = []
-        for identifier, alert_id, contact, title, body, severity, created, attempts, repeated, state, since in rows:
+        for *stored, attempts, repeated, state, since in rows:
+            notification = _notification(stored)
             cut_off = state == "sending"
-            if cut_off and identifier in self._sending and abs(now - since) < FORGOTTEN_AFTER_S:
+            if cut_off and notification.id in self._sending and abs(now - since) < FORGOTTEN_AFTER_S:
                 continue
-            notification = Notification(identifier, alert_id, contact, title, body, Severity(severity), created)
             due.append(DueNotification(notification, attempts, perhaps_repeated=bool(repeated) or cut_off))
         return due
 
@@ -116,3 +120,13 @@ class Notifications:
     def forget_before(self, time: float) -> None:
         """Drop those that were sent before `time`, inside the caller's transaction."""
         self._connection.execute("DELETE FROM notifications WHERE state = 'sent' AND since < ?", (time,))
+
+
+def _notification(row: Sequence[Any]) -> Notification:
+    identifier, alert_id, contact, title, body, severity, created, buttons, turn = row
+    answers = tuple(Button(button) for button in buttons.split())
+    return Notification(identifier, alert_id, contact, title, body, Severity(severity), created, answers, turn)
+
+
+def _buttons(notification: Notification) -> str:
+    return " ".join(notification.buttons)

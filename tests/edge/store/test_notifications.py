@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from edge.readings import Button
 from edge.store.notifications import FORGOTTEN_AFTER_S
 from edge.store.store import Batch, Store
 from tests.edge.store.samples import START, notification
@@ -38,6 +40,12 @@ def test_what_is_new_is_due_at_once_and_whole(store: Store) -> None:
     assert item.notification == notification(1)
     assert (item.attempts, item.perhaps_repeated) == (0, False)
     assert store.notifications.unsent_notifications() == 1
+
+
+def test_buttons_and_turn_are_kept(store: Store) -> None:
+    asked = replace(notification(2), buttons=(Button.FINE, Button.HELP), turn="question")
+    store.commit(Batch(notifications=[asked]))
+    assert store.notifications.due_notifications(NOW)[1].notification == asked
 
 
 def test_pain_14_what_was_sent_is_not_due_again_even_if_it_is_committed_again(store: Store) -> None:
