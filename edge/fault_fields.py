@@ -6,7 +6,8 @@ from datetime import tzinfo
 from types import MappingProxyType
 from typing import Any, Final
 
-from edge.notify.texts import clock_time, listed
+from edge.notify.texts import clock_time
+from edge.phrases import listed
 from edge.readings import Alert
 from edge.settings import Settings
 

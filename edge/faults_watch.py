@@ -285,7 +285,7 @@ class FaultsWatch:
 
     def notifications(self, turn: Turn) -> list[Notification]:
         """Who is told what of a fault's turn."""
-        text = fault_text(turn.alert, fault_names(turn.alert, self._settings), self._zone)
+        text = fault_text(turn.alert, fault_names(turn.alert, self._settings), zone=self._zone)
         return notifications_of(turn, self._audience(turn.alert), text.title, text.body)
 
     def _audience(self, alert: Alert) -> list[str]:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.notify.texts import LATE_AFTER_S, alert_text, clock_time, fault_text, listed, told_at
+from edge.notify.texts import LATE_AFTER_S, alert_text, clock_time, fault_text, told_at
+from edge.phrases import listed
 from edge.readings import Alert, AlertState, DueNotification, Explanation, FaultKind, Notification, Severity
 
 SUMMER = timezone(timedelta(hours=2))
@@ -28,7 +29,7 @@ CLEARED = replace(RAISED, state=AlertState.CLEARED, cleared_at=FIVE_PAST_TWO + 3
 
 
 def test_an_alert_says_who_what_why_since_when_and_what_to_do() -> None:
-    text = alert_text(RAISED, "Mum", SUMMER)
+    text = alert_text(RAISED, "Mum", zone=SUMMER)
     assert text.title == "Mum: irregular heartbeat"
     assert "since 14:05" in text.body
     assert RAISED.explanation.sentence in text.body
@@ -38,19 +39,19 @@ def test_an_alert_says_who_what_why_since_when_and_what_to_do() -> None:
 
 
 def test_an_end_says_when_it_began_and_ended() -> None:
-    text = alert_text(CLEARED, "Mum", SUMMER)
+    text = alert_text(CLEARED, "Mum", zone=SUMMER)
     assert text.title == "Mum: heartbeat regular again"
     assert "irregular since 14:05" in text.body
     assert "regular for some minutes at 15:05" in text.body
 
 
 def test_an_episode_over_midnight_says_the_date_on_which_it_began() -> None:
-    body = alert_text(replace(CLEARED, cleared_at=FIVE_PAST_TWO + 86_400.0), "Mum", SUMMER).body
+    body = alert_text(replace(CLEARED, cleared_at=FIVE_PAST_TWO + 86_400.0), "Mum", zone=SUMMER).body
     assert "irregular since 14:05 on 3 May, has been regular for some minutes at 14:05" in body
 
 
 def test_a_kind_without_words_of_its_own_is_told_all_the_same() -> None:
-    text = alert_text(replace(RAISED, kind="silent_wearable"), "Mum", SUMMER)
+    text = alert_text(replace(RAISED, kind="silent_wearable"), "Mum", zone=SUMMER)
     assert text.title == "Mum: silent wearable"
     assert RAISED.explanation.sentence in text.body
 
@@ -65,14 +66,14 @@ FAULT = replace(
 
 
 def test_a_fault_says_what_since_when_and_what_to_do() -> None:
-    text = fault_text(FAULT, ["Mum's strap", "Dad's watch"], SUMMER)
+    text = fault_text(FAULT, ["Mum's strap", "Dad's watch"], zone=SUMMER)
     assert text.title == "Nothing comes from Mum's strap and Dad's watch"
     assert text.body == (
         "Nothing has come from Mum's strap and Dad's watch since 14:05. It is in reach but says nothing. Take it off "
         "and put it on again."
     )
     over = fault_text(
-        replace(FAULT, state=AlertState.CLEARED, cleared_at=FIVE_PAST_TWO + 3600.0), ["the strap"], SUMMER
+        replace(FAULT, state=AlertState.CLEARED, cleared_at=FIVE_PAST_TWO + 3600.0), ["the strap"], zone=SUMMER
     )
     assert over.title == "Data come again from the strap"
     assert over.body == "The strap: data have come again, as of 15:05. Nothing had come since 14:05."
@@ -82,7 +83,7 @@ def test_a_fault_says_what_since_when_and_what_to_do() -> None:
 @pytest.mark.parametrize("state", AlertState)
 def test_every_fault_has_words(kind: FaultKind, state: AlertState) -> None:
     alert = replace(FAULT, kind=kind, state=state, cleared_at=FIVE_PAST_TWO + 60.0)
-    text = fault_text(alert, ["Mum's {strap}"], SUMMER)
+    text = fault_text(alert, ["Mum's {strap}"], zone=SUMMER)
     assert text.title[0].isupper()
     assert "14:0" in text.body
     assert len(text.title) < 70
@@ -99,7 +100,7 @@ def test_names_are_listed_as_people_do(names: list[str], told: str) -> None:
 
 def test_an_end_without_a_time_is_refused() -> None:
     with pytest.raises(ValueError, match="without a time"):
-        alert_text(replace(CLEARED, cleared_at=None), "Mum", SUMMER)
+        alert_text(replace(CLEARED, cleared_at=None), "Mum", zone=SUMMER)
 
 
 def test_clock_time_follows_the_zone() -> None:
@@ -109,7 +110,7 @@ def test_clock_time_follows_the_zone() -> None:
 @given(late_by=st.floats(-1e6, 1e6), repeated=st.booleans())
 def test_what_is_late_or_perhaps_repeated_says_so_first(late_by: float, repeated: bool) -> None:
     told = Notification("n1", "a1", "phone", "Title", "Body.", Severity.WARNING, FIVE_PAST_TWO)
-    message = told_at(DueNotification(told, 0, repeated), FIVE_PAST_TWO + late_by, SUMMER)
+    message = told_at(DueNotification(told, 0, repeated), FIVE_PAST_TWO + late_by, zone=SUMMER)
     assert message.title == ("Perhaps a repeat: Title" if repeated else "Title")
     assert message.body.endswith("Body.")
     really_late = FIVE_PAST_TWO + late_by - FIVE_PAST_TWO > LATE_AFTER_S
