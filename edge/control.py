@@ -39,15 +39,23 @@ class RefusedByDaemonError(HearthbeatError):
 
 
 @asynccontextmanager
-async def serving(folder: Path, answer: Answer) -> AsyncIterator[None]:
-    """Answer whoever asks, while the context lasts; who hangs up is answered no more."""
-    path = folder / SOCKET_NAME
+async def serving(
+    folder: Path, answer: Answer, *, name: str = SOCKET_NAME, mode: int = 0o600, most: int | None = None
+) -> AsyncIterator[None]:
+    """Answer whoever asks, while the context lasts; who hangs up is answered no more.
+
+    `mode` says who may ask; of those that ask at once, who comes after `most` is hung up on.
+    """
+    path = folder / name
     path.unlink(missing_ok=True)
     at_work: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 -- a coroutine that runs has one
+        if most is not None and len(at_work) >= most:
+            writer.close()
+            return
         at_work.add(task)
         try:
             await _converse(reader, writer, answer)
@@ -58,7 +66,7 @@ async def serving(folder: Path, answer: Answer) -> AsyncIterator[None]:
             writer.close()
 
     server = await asyncio.start_unix_server(serve, path)
-    path.chmod(0o600)
+    path.chmod(mode)
     try:
         yield
     finally:
@@ -119,12 +127,12 @@ def _request(line: bytes) -> Words:
     return asked
 
 
-async def ask(folder: Path, request: Words) -> AsyncGenerator[Words, None]:
+async def ask(folder: Path, request: Words, *, name: str = SOCKET_NAME) -> AsyncGenerator[Words, None]:
     """The running daemon's answer, as it comes.
 
     Raises NoDaemonError where none runs, RefusedByDaemonError with what the daemon says is wrong.
     """
-    path = folder / SOCKET_NAME
+    path = folder / name
     try:
         reader, writer = await asyncio.open_unix_connection(path)
     except PermissionError as error:

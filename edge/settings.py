@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -24,6 +25,9 @@ DEFAULT_SETTINGS_FILE: Final = Path("/etc/hearthbeat/hearthbeat.toml")
 _IDENTIFIER: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 # A Bluetooth device address as BlueZ writes it.
 _ADDRESS: Final = re.compile(r"([0-9A-F]{2}:){5}[0-9A-F]{2}")
+
+# A name or address of a machine, perhaps with a port and a path: what a proxy or a router may need (RFC 3986, 3).
+_WEB_URL: Final = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?")
 
 
 def _identifier(value: str) -> str:
@@ -164,6 +168,37 @@ class BrokerSettings(_Table):
     outbox_budget_mb: int = Field(default=64, ge=1, le=65536, title="disk that unsent messages may take, MB")
 
 
+def _web_url(value: str) -> str:
+    if not _WEB_URL.fullmatch(value):
+        message = f"{value!r} is no address such as http://hearthbeat.local:8460"
+        raise ValueError(message)
+    return value.rstrip("/")
+
+
+def _ip_address(value: str) -> str:
+    try:
+        return str(ip_address(value))
+    except ValueError as error:
+        message = f"{value!r} is no IP address such as 0.0.0.0 (all of IPv4), :: (all) or 127.0.0.1"
+        raise ValueError(message) from error
+
+
+class WebSettings(_Table):
+    """The pages behind the buttons of a notification, which a process of its own shows (`hearthbeat web`)."""
+
+    url: Annotated[str, AfterValidator(_web_url)] = Field(
+        max_length=200, title="by which address phones reach it, such as http://hearthbeat.local:8460"
+    )
+    listen: Annotated[str, AfterValidator(_ip_address)] = Field(
+        default="0.0.0.0",  # noqa: S104 -- phones are other machines
+        title="IP address at which it listens; :: is all of IPv6 and IPv4",
+    )
+    port: int = Field(default=8460, ge=1024, le=65535, title="TCP port at which it listens")
+    socket: Path = Field(
+        default=Path("/run/hearthbeat/links.sock"), title="where the daemon answers it; only it may go there"
+    )
+
+
 class StoreSettings(_Table):
     """What is kept, and for how long."""
 
@@ -195,6 +230,7 @@ class Settings(_Table):
     broker: BrokerSettings | None = Field(
         default=None, title="where summaries go; without it nothing leaves the house but notifications"
     )
+    web: WebSettings | None = Field(default=None, title="the pages behind buttons; without it there are no buttons")
     store: StoreSettings = Field(default=StoreSettings(), title="the store")
     log: LogSettings = Field(default=LogSettings(), title="the log")
 
@@ -307,6 +343,8 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
             if (value := getattr(settings.home, name)) is not None
         }
     )
+    if settings.web is not None:
+        changed["web"] = settings.web.model_copy(update={"socket": folder / settings.web.socket})
     if settings.broker is not None:
         names = ("ca_file", "certificate_file", "key_file", "password_file")
         changed["broker"] = settings.broker.model_copy(
