@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 
 class HearthbeatError(Exception):
     """What went wrong, where, and how to mend it.
@@ -74,3 +76,40 @@ class BrokerError(HearthbeatError):
 
 class BrokerRefusedError(BrokerError):
     """The broker refuses us, or we it: trying again mends nothing, somebody must."""
+
+
+class RejectedError(HearthbeatError):
+    """What came from afar is not obeyed: a command, a model package or a part of one.
+
+    `reason` is one of a few short words that are counted and told, `key` the name of the key it was to be signed by.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, reason: str, key: str = "", where: str = "a command") -> None:
+        super().__init__(what, where=where, mend="see docs/commands.md")
+        self.reason = reason
+        self.key = key
+
+
+class Refused(StrEnum):
+    """Why a message is not taken."""
+
+    TOPIC = "topic"
+    VERSION = "version"
+    KIND = "kind"
+    TOO_LARGE = "too_large"
+    NOT_JSON = "not_json"
+    SCHEMA = "schema"
+    DISAGREES = "disagrees"
+    SEALED = "sealed"
+
+
+class MessageError(HearthbeatError):
+    """What arrived from a broker is no message of ours, or a damaged one; `reason` is for counting."""
+
+    exit_code = 2
+
+    def __init__(self, reason: Refused, what: str, *, where: str, mend: str) -> None:
+        super().__init__(what, where=where, mend=mend)
+        self.reason = reason

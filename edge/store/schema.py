@@ -188,6 +188,29 @@ def used_links(database: Database) -> None:
     )
 
 
+@MIGRATIONS()
+def commands(database: Database) -> None:
+    """Commands from afar that wait, the audit of all that came (see commands.py), and packages of models.
+
+    `label` is the signed word of a package's maker, `figures` are JSON, `crashes` counts the deaths of daemons while
+    the model ran (see model_updates.py).
+    """
+    for statement in (
+        """CREATE TABLE commands (
+            position INTEGER PRIMARY KEY, envelope BLOB NOT NULL, received_at REAL NOT NULL) STRICT""",
+        """CREATE TABLE audit (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, outcome TEXT NOT NULL, command TEXT UNIQUE,
+            key TEXT NOT NULL, verb TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, expires REAL,
+            count INTEGER NOT NULL, last REAL NOT NULL) STRICT""",
+        "CREATE TABLE audit_floor (one INTEGER PRIMARY KEY CHECK (one = 1), expires REAL NOT NULL) STRICT",
+        """CREATE TABLE model_updates (
+            package TEXT PRIMARY KEY, risk TEXT NOT NULL, version TEXT NOT NULL, label BLOB NOT NULL, url TEXT,
+            state TEXT NOT NULL, ordered_at REAL NOT NULL, since REAL NOT NULL, reason TEXT NOT NULL DEFAULT '',
+            figures TEXT NOT NULL DEFAULT '{}', crashes INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID""",
+    ):
+        database.conn.execute(statement)
+
+
 def migrate(connection: Connection, migrations: Migrations = MIGRATIONS) -> None:
     """Bring the tables up to date, all or nothing.
 

@@ -16,6 +16,7 @@ from edge.store import erasure
 from edge.store.alerts import Alerts
 from edge.store.assessments import Assessments
 from edge.store.claims import Claims
+from edge.store.commands import Commands
 from edge.store.connection import Connection, store_error
 from edge.store.links import Links
 from edge.store.memories import Memories
@@ -49,9 +50,9 @@ class Store:
     """The file `path`, made when it is not there; for one thread at a time, each further thread opens its own.
 
     What is kept is reached through `signals`, `assessments`, `alerts`, `notifications`, `minutes`, `memories`,
-    `claims`, `links` and `outbox`; `outbox_budget` is what unsent messages may take of the disk, bytes. Every method
-    raises StoreError when the file cannot be read or written; what was committed before is then unharmed, and the call
-    can be repeated.
+    `claims`, `commands`, `links` and `outbox`; `outbox_budget` is what unsent messages may take of the disk, bytes.
+    Every method raises StoreError when the file cannot be read or written; what was committed before is then unharmed,
+    and the call can be repeated.
     """
 
     def __init__(self, path: Path, outbox_budget: int = DEFAULT_OUTBOX_BUDGET) -> None:
@@ -70,6 +71,7 @@ class Store:
         self.outbox = Outbox(self._connection, outbox_budget)
         self.minutes = Minutes(self._connection, self.outbox)
         self.claims = Claims(self._connection, self.signals, self.minutes)
+        self.commands = Commands(self._connection, self.outbox)
         self.links = Links(self._connection)
 
     def commit(self, batch: Batch) -> None:
