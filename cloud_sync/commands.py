@@ -21,12 +21,16 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from cloud_sync.signing import COMMAND, Signed, opened, sign
 from edge.clock import EARLIEST_TRUE_TIME
 from edge.errors import RejectedError
+from edge.readings import OutboxMessage, Priority
+from edge.store.commands import Audit
 
 VERSION: Final = 1
 # How long a command may be valid: as long as a broker keeps what it holds for a home that is away (SESSION_EXPIRY_S).
 LONGEST_LIFE_S: Final = 24 * 3600.0
 # How far the sender's clock may be ahead of ours. Our choice: NTP is right to a second, a phone to a minute.
 AHEAD_S: Final = 300.0
+# The name space of our ids (RFC 9562, 5.5): a random UUID, drawn once; never change it.
+_NAMESPACE: Final = UUID("92b2b70a-d495-43ae-8287-22c47c6df858")
 
 Verb = Literal["acknowledge", "snooze", "settings", "model", "data"]
 Seconds = Annotated[float, Field(ge=EARLIEST_TRUE_TIME, le=1e11, allow_inf_nan=False)]
@@ -95,6 +99,39 @@ class Command(BaseModel):
     expires: Seconds
     do: str = Field(max_length=32)
     arguments: dict[str, JsonValue]
+
+
+class ResultMessage(BaseModel):
+    """What became of a command whose signature holds; times are seconds since 1970 UTC."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    v: Literal[1] = Field(default=VERSION, title="version of this format")
+    id: UUID = Field(title="unique for the command")
+    command: UUID = Field(title="the command's id")
+    key: str = Field(title="name of the key that has signed it")
+    do: str = Field(title="what was asked for")
+    outcome: Literal["obeyed", "refused"] = Field(title="whether it was done")
+    reason: str | None = Field(default=None, title="why not, in a word or two")
+    detail: str | None = Field(default=None, title="what was done, or why it was not")
+    at: float = Field(title="when")
+
+
+def result(home: str, audit: Audit) -> OutboxMessage:
+    """The message that tells what became of a command; `audit` has its id."""
+    identifier = uuid.uuid5(_NAMESPACE, f"result/{home}/{audit.command}")
+    message = ResultMessage(
+        id=identifier,
+        command=UUID(audit.command),
+        key=audit.key,
+        do=audit.verb,
+        outcome=audit.outcome,
+        reason=audit.reason or None,
+        detail=audit.detail or None,
+        at=audit.at,
+    )
+    payload = message.model_dump_json(exclude_none=True).encode()
+    return OutboxMessage(str(identifier), result_topic(home), payload, Priority.FAULT, audit.at)
 
 
 def command_topic(home: str) -> str:

@@ -11,10 +11,11 @@ import random
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -23,6 +24,9 @@ from cloud_sync.session import Session
 from edge.clock import Clock, SystemClock
 from edge.errors import BrokerError, BrokerRefusedError, StoreError
 from edge.store.store import Store
+
+if TYPE_CHECKING:
+    from cloud_sync.inbox import Inbox  # where no key is trusted, nothing of it is loaded
 
 # Messages in flight. Mosquitto's own default receive maximum, so that a larger one would change nothing there.
 WINDOW: Final = 20
@@ -60,10 +64,31 @@ def retry_delay(failures: int, chance: random.Random, *, first: float = FIRST_RE
     return min(LONGEST_RETRY_S, first * 2.0**doublings) * chance.uniform(0.5, 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Hearing:
+    """An Inbox with this thread's own connection to the store."""
+
+    inbox: Inbox
+    store: Store
+
+    def topics(self) -> Mapping[str, bool]:
+        """See Inbox."""
+        return self.inbox.topics()
+
+    def subscribed(self, topic: str, refusal: str | None) -> None:
+        """See Inbox."""
+        self.inbox.subscribed(topic, refusal)
+
+    def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        """See Inbox."""
+        self.inbox.take(self.store, topic, payload, retained=retained)
+
+
 class Publisher:
     """Drains the outbox of the store at `store_path` to `broker`; outlives everything but a fault of its own code.
 
-    `window` is the most messages in flight, `first_retry_s` the first wait after a loss, `chance` gives the jitter.
+    `window` is the most messages in flight, `first_retry_s` the first wait after a loss, `chance` gives the jitter;
+    `inbox` takes what the broker sends.
     """
 
     def __init__(
@@ -76,6 +101,7 @@ class Publisher:
         chance: random.Random | None = None,
         window: int = WINDOW,
         first_retry_s: float = FIRST_RETRY_S,
+        inbox: Inbox | None = None,
     ) -> None:
         self._broker = broker
         self._store_path = store_path
@@ -84,6 +110,7 @@ class Publisher:
         self._chance = chance or random.Random()  # noqa: S311 -- jitter is no secret
         self._window = window
         self._first_retry_s = first_retry_s
+        self._inbox = inbox
         self._stopping = threading.Event()
         self._last_fault = ""
         self._moved = 0  # rows that have left the outbox over this connection
@@ -138,7 +165,8 @@ class Publisher:
     def _live(self) -> None:
         """One connection, from its beginning to its end."""
         with Store(self._store_path) as store:
-            session = Session(self._broker, self._home, store.outbox, self._clock, self._wake, self._window)
+            hearing = None if self._inbox is None else _Hearing(self._inbox, store)
+            session = Session(self._broker, self._home, store.outbox, self._clock, self._wake, self._window, hearing)
             with closing(session):
                 session.connect()
                 self._state = replace(self._state, connected=True, since=self._clock.wall(), error=None, refused=False)

@@ -16,12 +16,14 @@ import socket
 import ssl
 import time
 from collections import deque
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Protocol
 
 import paho.mqtt.client as mqtt
 import structlog
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from cloud_sync import messages
 from cloud_sync.broker import Broker, make_client, refusal, send_connect, silence
@@ -39,19 +41,41 @@ ANSWER_LIMIT_S: Final = 10.0
 FAREWELL_LIMIT_S: Final = 3.0
 # What a PUBLISH packet has beside topic and payload: fixed header, lengths, identifier, properties (MQTT 5.0, 3.3).
 _PUBLISH_OVERHEAD: Final = 12
+_SEND_RETAINED: Final = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE
+_SEND_NONE_RETAINED: Final = SubscribeOptions.RETAIN_DO_NOT_SEND
 _FIRST_FAILURE: Final = 0x80  # reason codes from here on are failures (MQTT 5.0, 2.4)
 
 _log = structlog.get_logger("publisher")
 
 
+class Hearing(Protocol):
+    """Takes what the broker sends to this home; called in the thread of the Session."""
+
+    def topics(self) -> Mapping[str, bool]:
+        """What is to be subscribed to now; True where what is retained there is wanted."""
+
+    def subscribed(self, topic: str, refusal: str | None) -> None:
+        """Take the broker's answer: why it refuses, None where it does not."""
+
+    def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        """Take a message: when this returns it is on disk, or not wanted. Raises StoreError, and it comes again."""
+
+
 class Session:
-    """A connection of `home` to `broker`; `window` is the most messages in flight.
+    """A connection of `home` to `broker`; `window` is the most messages in flight, `hearing` takes what comes.
 
     `wake` is readable when there may be new rows, or an end is wanted. Used by one thread.
     """
 
     def __init__(
-        self, broker: Broker, home: str, outbox: Outbox, clock: Clock, wake: socket.socket, window: int
+        self,
+        broker: Broker,
+        home: str,
+        outbox: Outbox,
+        clock: Clock,
+        wake: socket.socket,
+        window: int,
+        hearing: Hearing | None = None,
     ) -> None:
         self._broker = broker
         self._home = home
@@ -67,6 +91,9 @@ class Session:
         self._acknowledged: list[str] = []
         self._answer: ReasonCode | None = None
         self._farewell: ReasonCode | None = None
+        self._hearing = hearing
+        self._subscribed: frozenset[str] = frozenset()
+        self._subscribing: dict[int, str] = {}
         self.sent = 0
         self.parked = 0
         self._client = make_client(broker, f"hearthbeat-{home}")
@@ -75,6 +102,8 @@ class Session:
         self._client.on_connect = self._on_connect
         self._client.on_publish = self._on_publish
         self._client.on_disconnect = self._on_disconnect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
 
     def connect(self) -> None:
         """Open the connection and say that the home is online; raises BrokerError when the broker does not take it."""
@@ -91,6 +120,7 @@ class Session:
     def exchange(self) -> None:
         """Send what may be sent, then wait until something happens; raises BrokerError when the connection is lost."""
         self._fill_window()
+        self._listen()
         self._step(STEP_S)
         if not self._in_flight or len(self._acknowledged) >= ROWS:
             self._delete_acknowledged()
@@ -171,6 +201,28 @@ class Session:
         self.parked += 1
         _log.warning("the broker refused a message, which is set aside", id=identifier, reason=reason)
 
+    def _listen(self) -> None:
+        """Subscribe to what is wanted now, and to no more.
+
+        What we say ourselves does not come back, and of commands nothing that was retained does (MQTT 5.0, 3.8.3.1); an
+        older broker knows neither, and marks what was retained.
+        """
+        if self._hearing is None:
+            return
+        topics = self._hearing.topics()
+        for topic in self._subscribed - topics.keys():
+            self._client.unsubscribe(topic)
+        for topic in topics.keys() - self._subscribed:
+            if self._broker.protocol == "5":
+                handling = _SEND_RETAINED if topics[topic] else _SEND_NONE_RETAINED
+                options = SubscribeOptions(qos=1, noLocal=True, retainHandling=handling)
+                identifier = self._client.subscribe(topic, options=options)[1]
+            else:
+                identifier = self._client.subscribe(topic, qos=1)[1]
+            if identifier is not None:
+                self._subscribing[identifier] = topic
+        self._subscribed = frozenset(topics)
+
     def _publish_status(self, *, online: bool) -> None:
         payload = messages.status(online=online, at=self._clock.wall())
         self._in_flight[self._client.publish(messages.status_topic(self._home), payload, qos=1, retain=True).mid] = None
@@ -201,6 +253,28 @@ class Session:
             self._acknowledged.append(identifier)
             self.sent += 1
             self._open = self._window
+
+    def _on_subscribe(
+        self,
+        _client: mqtt.Client,
+        _userdata: object,
+        mid: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        topic = self._subscribing.pop(mid, None)
+        if topic is not None and self._hearing is not None and reasons:
+            self._hearing.subscribed(topic, str(reasons[0]) if reasons[0].value >= _FIRST_FAILURE else None)
+
+    def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+        """Hand over what came; paho sends the PUBACK when this returns, and none when it raises StoreError."""
+        if self._hearing is None:
+            return
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return  # a broker that sends what nobody can have subscribed to
+        self._hearing.take(topic, bytes(message.payload), retained=message.retain)
 
     def _on_disconnect(
         self,
