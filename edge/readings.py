@@ -250,6 +250,7 @@ class Alert:
 
     `told_at` is when somebody was told of it last, None while nobody was (see alerts.attention); `acknowledged_at` and
     `acknowledged_by` (a contact's id, or "person") say who has taken it up since. Until `snoozed_until` nobody is told.
+    Until `asked_until` only the person is, who is asked how it is; at `help_at` the person has asked for help.
     """
 
     id: str
@@ -266,6 +267,8 @@ class Alert:
     acknowledged_at: float | None = None
     acknowledged_by: str | None = None
     snoozed_until: float | None = None
+    asked_until: float | None = None
+    help_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,26 +15,20 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from edge.alerts.care import Care
+from edge.care_settings import CareSettings, check_care
 from edge.errors import SettingsError
+from edge.identifiers import Identifier
 from edge.readings import Channel
 from edge.rule_settings import RuleSettings
 
 DEFAULT_SETTINGS_FILE: Final = Path("/etc/hearthbeat/hearthbeat.toml")
 
-# Ids become MQTT topic levels: no separators, no wildcards (MQTT 5.0, 4.7.1).
-_IDENTIFIER: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 # A Bluetooth device address as BlueZ writes it.
 _ADDRESS: Final = re.compile(r"([0-9A-F]{2}:){5}[0-9A-F]{2}")
 
 # A name or address of a machine, perhaps with a port and a path: what a proxy or a router may need (RFC 3986, 3).
 _WEB_URL: Final = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?")
-
-
-def _identifier(value: str) -> str:
-    if not _IDENTIFIER.fullmatch(value):
-        message = f"{value!r} is no id: use up to 32 of a-z, 0-9, - and _"
-        raise ValueError(message)
-    return value
 
 
 def _address(value: str) -> str:
@@ -44,7 +38,6 @@ def _address(value: str) -> str:
     return value.upper()
 
 
-Identifier = Annotated[str, AfterValidator(_identifier)]
 Address = Annotated[str, AfterValidator(_address)]
 
 
@@ -109,6 +102,12 @@ class PersonSettings(_Table):
     faults: FaultSettings = Field(default=FaultSettings(), title="when the wearables are said to be at fault")
     rules: list[RuleSettings] = Field(default=[], title="rules about vital signs, beside the defaults")
     news2: bool = Field(default=True, title="whether a NEWS2 score of 5 or more is told")
+    care: CareSettings = Field(default=CareSettings(), title="who else is told, when, and who may answer")
+
+    @property
+    def cared_for(self) -> Care:
+        """Who is told of the person's alerts, when, and who may answer."""
+        return self.care.care(self.contacts)
 
     @model_validator(mode="after")
     def _rules_differ(self) -> Self:
@@ -251,6 +250,8 @@ class Settings(_Table):
             if unknown:
                 message = f"{who} names contact {unknown[0]}, which is not among [[contacts]]"
                 raise ValueError(message)
+        for person in self.people:
+            check_care(person.id, person.contacts, person.care, contacts)
         for device in self.shared:
             for user in device.people:
                 if user not in people:

@@ -11,7 +11,7 @@ from edge.store.connection import Connection
 
 _COLUMNS: Final = (
     "SELECT id, person, kind, severity, state, since, opened_at, cleared_at, explanation, subject, "
-    "told_at, acknowledged_at, acknowledged_by, snoozed_until FROM alerts "
+    "told_at, acknowledged_at, acknowledged_by, snoozed_until, asked_until, help_at FROM alerts "
 )
 
 
@@ -29,12 +29,13 @@ class Alerts:
         self._connection.execute_many(
             "INSERT INTO alerts "
             "(id, person, kind, severity, state, since, opened_at, cleared_at, explanation, subject, "
-            "told_at, acknowledged_at, acknowledged_by, snoozed_until) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "told_at, acknowledged_at, acknowledged_by, snoozed_until, asked_until, help_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, "
             "state = excluded.state, cleared_at = excluded.cleared_at, explanation = excluded.explanation, "
             "subject = excluded.subject, told_at = excluded.told_at, acknowledged_at = excluded.acknowledged_at, "
-            "acknowledged_by = excluded.acknowledged_by, snoozed_until = excluded.snoozed_until "
+            "acknowledged_by = excluded.acknowledged_by, snoozed_until = excluded.snoozed_until, "
+            "asked_until = excluded.asked_until, help_at = excluded.help_at "
             "WHERE state = 'raised'",
             (
                 (
@@ -52,6 +53,8 @@ class Alerts:
                     alert.acknowledged_at,
                     alert.acknowledged_by,
                     alert.snoozed_until,
+                    alert.asked_until,
+                    alert.help_at,
                 )
                 for alert in alerts
             ),

@@ -211,6 +211,16 @@ def commands(database: Database) -> None:
         database.conn.execute(statement)
 
 
+@MIGRATIONS()
+def questions(database: Database) -> None:
+    """Until when only the person is told of an alert, and asked how it is; and when the person has asked for help."""
+    for statement in (
+        "ALTER TABLE alerts ADD COLUMN asked_until REAL",
+        "ALTER TABLE alerts ADD COLUMN help_at REAL",
+    ):
+        database.conn.execute(statement)
+
+
 def migrate(connection: Connection, migrations: Migrations = MIGRATIONS) -> None:
     """Bring the tables up to date, all or nothing.
 
