@@ -1,4 +1,4 @@
-"""The command line: `hearthbeat run|demo|assess|status|devices|models|alerts|people|export|erase|doctor`.
+"""The command line: `hearthbeat run|demo|assess|status|devices|models|alerts|people|export|erase|doctor|web`.
 
 Exit codes: 0 done, 1 the run found a fault, 2 wrong use or bad input, with one line on stderr that says what, where and
 how to mend it. Every command imports only what it needs: `run` must have its first sample within two seconds.
@@ -22,6 +22,7 @@ from edge.errors import HearthbeatError, WrongUseError
 from edge.options import add_config, add_json, positive
 from edge.people_commands import add_people
 from edge.settings import load_settings
+from edge.web_commands import add_web
 
 if TYPE_CHECKING:
     from edge.options import Commands
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add_people(commands)
     add_data(commands)
     add_doctor(commands)
+    add_web(commands)
     return parser
 
 
