@@ -20,12 +20,12 @@ from edge.alerts.house_faults import LEAST_FREE_BYTES
 from edge.bluetooth.radio import ANSWER_TIMEOUT_S, Radio
 from edge.bluetooth.trouble import RADIO_ERRORS, RadioStatus, radio_state, reason
 from edge.clock import Clock, SystemClock, is_set, network_time
+from edge.contact_settings import contact_of
 from edge.errors import BrokerError, HearthbeatError, ModelError, SettingsError, WrongUseError
-from edge.notify import phone
-from edge.notify.phone import Contact
+from edge.notify.phone import SendingProcess
 from edge.risks.catalogue import model_folders
 from edge.risks.model import RiskModel
-from edge.settings import Settings, contact_url, load_settings
+from edge.settings import Settings, load_settings
 
 _MEGABYTE: Final = 1024 * 1024
 
@@ -170,14 +170,16 @@ class Doctor:
         return Check("store", Verdict.WRONG, f"{path}: {answer}", mend)
 
     async def _contacts(self, settings: Settings) -> AsyncIterator[Check]:
-        for contact in settings.contacts:
-            name = f"contact {contact.id}"
-            try:
-                await phone.check(Contact(contact.id, contact_url(contact)))
-            except SettingsError as error:
-                yield _wrong(name, error)
-            else:
-                yield Check(name, Verdict.OK, "its URL is understood; nothing was sent")
+        async with SendingProcess() as phones:
+            for contact in settings.contacts:
+                name = f"contact {contact.id}"
+                try:
+                    await phones.check(contact_of(contact))
+                except SettingsError as error:
+                    yield _wrong(name, error)
+                else:
+                    what = "its URL is" if len(contact.ways) == 1 else "its URLs are"
+                    yield Check(name, Verdict.OK, f"{what} understood; nothing was sent")
 
     async def _broker(self, settings: Settings) -> Check:
         if settings.broker is None:

@@ -52,7 +52,7 @@ class Opening:
         contacts: Iterable[Contact],
         *,
         wait: Callable[[str], None],
-        send: Callable[[Contact, Message], Awaitable[Delivery]] = phone.send,
+        send: Callable[[Contact, Message], Awaitable[Delivery]] = phone.tell,
     ) -> None:
         self._settings = settings
         self._clock = clock

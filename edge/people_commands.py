@@ -116,11 +116,11 @@ def _people_add(given: argparse.Namespace) -> int:
 
 def _check_secrets(settings: Settings, contacts: list[str]) -> None:
     """A contact whose URL cannot be read would keep the daemon from starting: SettingsError now."""
-    from edge.settings import contact_url
+    from edge.contact_settings import contact_of
 
     for contact in settings.contacts:
         if contact.id in contacts:
-            contact_url(contact)
+            contact_of(contact)
 
 
 def _people_list(given: argparse.Namespace) -> int:

@@ -13,16 +13,20 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge.alerts.care import Care
 from edge.care_settings import CareSettings, check_care
+from edge.contact_settings import ContactSettings
 from edge.errors import SettingsError
 from edge.identifiers import Identifier
 from edge.readings import Channel
+from edge.remote_settings import CommandSettings, ModelSettings
 from edge.rule_settings import RuleSettings
 
 DEFAULT_SETTINGS_FILE: Final = Path("/etc/hearthbeat/hearthbeat.toml")
+# In a folder that the web process may enter, and that only the daemon may write (systemd/hearthbeat.tmpfiles).
+DEFAULT_WEB_SOCKET: Final = Path("/run/hearthbeat/links.sock")
 
 # A Bluetooth device address as BlueZ writes it.
 _ADDRESS: Final = re.compile(r"([0-9A-F]{2}:){5}[0-9A-F]{2}")
@@ -137,21 +141,6 @@ class SharedSettings(_Table):
     people: list[Identifier] = Field(default=[], title="who uses it, by person id; without it, everybody")
 
 
-class ContactSettings(_Table):
-    """One phone (or mailbox) that can be told, as an Apprise URL."""
-
-    id: Identifier = Field(title="name of the contact")
-    url: SecretStr | None = Field(default=None, title="Apprise URL")
-    url_file: Path | None = Field(default=None, title="file that holds the Apprise URL")
-
-    @model_validator(mode="after")
-    def _one_url(self) -> Self:
-        if (self.url is None) == (self.url_file is None):
-            message = "give either url or url_file"
-            raise ValueError(message)
-        return self
-
-
 class BrokerSettings(_Table):
     """The MQTT 5 broker that receives summaries and alerts."""
 
@@ -193,9 +182,7 @@ class WebSettings(_Table):
         title="IP address at which it listens; :: is all of IPv6 and IPv4",
     )
     port: int = Field(default=8460, ge=1024, le=65535, title="TCP port at which it listens")
-    socket: Path = Field(
-        default=Path("/run/hearthbeat/links.sock"), title="where the daemon answers it; only it may go there"
-    )
+    socket: Path = Field(default=DEFAULT_WEB_SOCKET, title="where the daemon answers it; only it may go there")
 
 
 class StoreSettings(_Table):
@@ -230,6 +217,8 @@ class Settings(_Table):
         default=None, title="where summaries go; without it nothing leaves the house but notifications"
     )
     web: WebSettings | None = Field(default=None, title="the pages behind buttons; without it there are no buttons")
+    commands: CommandSettings = Field(default=CommandSettings(), title="whose commands from afar are obeyed")
+    models: ModelSettings = Field(default=ModelSettings(), title="how new models are tried")
     store: StoreSettings = Field(default=StoreSettings(), title="the store")
     log: LogSettings = Field(default=LogSettings(), title="the log")
 
@@ -245,6 +234,7 @@ class Settings(_Table):
                     message = f"{what} {name} is there twice"
                     raise ValueError(message)
         told = [("home", self.home.contacts), *((f"person {person.id}", person.contacts) for person in self.people)]
+        told += [(f"key {key.id}", [key.contact]) for key in self.commands.keys if key.contact is not None]
         for who, named in told:
             unknown = [contact for contact in named if contact not in contacts]
             if unknown:
@@ -291,31 +281,6 @@ def check_settings(text: str, path: Path) -> Settings:
     return _with_absolute_paths(settings, path.resolve().parent)
 
 
-def read_secret(path: Path) -> str:
-    """The first line of a secret's file.
-
-    Raises SettingsError when it cannot be read or is empty; the secret itself is in no message.
-    """
-    try:
-        secret = path.read_text(encoding="utf-8").partition("\n")[0].strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "not text"
-        raise SettingsError(
-            f"secret cannot be read: {why}", where=str(path), mend="make it readable for the user hearthbeat"
-        ) from error
-    if not secret:
-        raise SettingsError("secret is empty", where=str(path), mend="write the secret into its first line")
-    return secret
-
-
-def contact_url(contact: ContactSettings) -> str:
-    """The Apprise URL of a contact; raises SettingsError when its file cannot be read."""
-    if contact.url is not None:
-        return contact.url.get_secret_value()
-    assert contact.url_file is not None  # noqa: S101 -- the model's validator has seen to it
-    return read_secret(contact.url_file)
-
-
 def _settings_error(path: Path, error: ValidationError) -> SettingsError:
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"]) or "the file"
@@ -335,7 +300,7 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
             return Path(credentials) / path
         return folder / path
 
-    contacts = [contact.model_copy(update={"url_file": secret(contact.url_file)}) for contact in settings.contacts]
+    contacts = [contact.with_paths(secret) for contact in settings.contacts]
     changed: dict[str, object] = {"contacts": contacts}
     changed["home"] = settings.home.model_copy(
         update={

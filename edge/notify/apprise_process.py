@@ -1,23 +1,34 @@
-"""The process that speaks to Apprise: one request from standard input, one answer to standard output, both JSON.
+"""The process that speaks to Apprise: it loads all channels once, then waits, and forks for each request.
 
-The request holds `url` and, unless the URL is only to be checked, `title`, `body`, `severity`, `actions` (each with
-`label` and `url`) and `picture` (a Chart, or null); the answer holds `accepted` and `reason`. The URL comes by standard
-input because arguments are for everybody to see, and the reason is made of our own words and a status number because
-Apprise's words may hold parts of the URL.
+Standard input is a socket over which the daemon hands one further socket for each request: JSON comes in by it, and
+lines of JSON go out, of which the last is the answer. A request holds `url` and, unless the URL is only to be checked,
+`title`, `body`, `severity`, `actions` (each with `label` and `url`) and `picture` (a Chart, or null); the answer holds
+`accepted`, `reason` and `service`. One with `reach`, a host and a port, only asks whether that host answers. A line
+with `asks_for`, a host and a port, goes ahead of the answer when a channel looks for its service.
+
+Secrets come by socket because arguments are for everybody to see, and a reason is made of our own words and a status
+number because Apprise's words may hold parts of the URL. A fork, because one that hangs is ended by the kernel and
+takes nothing with it, and because it costs milliseconds where loading Apprise costs seconds on a small machine.
 """
 
 from __future__ import annotations
 
-import contextlib
+import gc
 import http
 import json
 import logging
+import os
 import re
+import signal
+import socket
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import apprise
+from apprise.attachment.file import AttachFile
+
+from edge.notify.pictures import draw
 
 # Apprise's own 4 s is short for a server that works but is busy, and giving up early means telling twice.
 ANSWER_TIMEOUT_S: Final = 15.0
@@ -27,6 +38,8 @@ NOTIFY_TYPES: Final = {
     "warning": apprise.NotifyType.WARNING,
     "critical": apprise.NotifyType.FAILURE,
 }
+
+_Answer = dict[str, bool | str | None]
 
 
 class _Complaints(logging.Handler):
@@ -41,30 +54,70 @@ class _Complaints(logging.Handler):
         self.texts.append(record.getMessage())
 
 
-def answer(request: Mapping[str, str]) -> dict[str, bool | str | None]:
+def answer(request: Mapping[str, Any]) -> _Answer:
     """Check the URL of `request`, and send the message if there is one."""
     complaints = _Complaints()
     logging.getLogger("apprise").addHandler(complaints)
     phone = apprise.Apprise()
     if not phone.add(request["url"]):
-        return {"accepted": False, "reason": "Apprise does not understand the URL"}
+        return {"accepted": False, "reason": "Apprise does not understand the URL", "service": ""}
+    (service,) = phone  # one URL is one service
+    named: _Answer = {"service": str(service.service_name)}
     if "body" not in request:
-        return {"accepted": True, "reason": None}
-    for service in phone:
-        service.socket_read_timeout = max(service.socket_read_timeout, ANSWER_TIMEOUT_S)
-    accepted = phone.notify(
-        title=request["title"],
-        body=request["body"],
-        notify_type=NOTIFY_TYPES[request["severity"]],
-        body_format=apprise.NotifyFormat.TEXT,
+        return {"accepted": True, "reason": None, **named}
+    service.socket_read_timeout = max(service.socket_read_timeout, ANSWER_TIMEOUT_S)
+    picture = _picture(request["picture"]) if service.attachment_support else None
+    accepted = _notify(phone, request, picture)
+    reason = None if accepted else _reason(complaints.texts)
+    if picture is not None and _was_refused(complaints.texts):
+        # Many a server takes no pictures, or none of this size: the words matter more.
+        complaints.texts.clear()
+        accepted = _notify(phone, request, None)
+        reason = None if accepted else _reason(complaints.texts)
+    return {"accepted": accepted, "reason": reason, **named}
+
+
+def _notify(phone: apprise.Apprise, request: Mapping[str, Any], picture: AttachFile | None) -> bool:
+    return bool(
+        phone.notify(
+            title=request["title"],
+            body=_with_links(request["body"], request["actions"]),
+            notify_type=NOTIFY_TYPES[request["severity"]],
+            body_format=apprise.NotifyFormat.TEXT,
+            attach=picture,
+        )
     )
-    return {"accepted": bool(accepted), "reason": None if accepted else _reason(complaints.texts)}
+
+
+def _with_links(body: str, actions: Sequence[Mapping[str, str]]) -> str:
+    """For channels without buttons."""
+    return "\n".join([body, *(f"{action['label']}: {action['url']}" for action in actions)])
+
+
+def _picture(chart: Mapping[str, Any] | None) -> AttachFile | None:
+    """The drawn chart as a file in memory: it touches no disk, and ends with this process."""
+    if chart is None:
+        return None
+    try:
+        drawn = draw(chart)
+    except Exception:  # noqa: BLE001 -- whatever it is, the words must go
+        return None
+    handle = os.memfd_create("picture")
+    os.write(handle, drawn)
+    return AttachFile(f"/proc/self/fd/{handle}", name="hearthbeat.png", mimetype="image/png")
+
+
+# The form in which Apprise's channels report a refusal: "Failed to send …: Not Found, error=404."
+_REFUSAL: Final = re.compile(r"\berror=(\d{3})\b")
+
+
+def _was_refused(complaints: Sequence[str]) -> bool:
+    return any(_REFUSAL.search(complaint) for complaint in complaints)
 
 
 def _reason(complaints: Sequence[str]) -> str:
     for complaint in complaints:
-        # The form in which Apprise's channels report a refusal: "Failed to send …: Not Found, error=404."
-        refusal = re.search(r"\berror=(\d{3})\b", complaint)
+        refusal = _REFUSAL.search(complaint)
         if refusal:
             return f"the service answered {_status(int(refusal[1]))}"
         if "connection error" in complaint.lower():
@@ -79,12 +132,67 @@ def _status(code: int) -> str:
         return str(code)
 
 
+def _reached(host: str, port: int) -> _Answer:
+    """Whether a host takes connections; how long that may take is for the request's time limit to say."""
+    try:
+        socket.create_connection((host, port)).close()
+    except OSError:
+        return {"accepted": False, "reason": "out of reach", "service": ""}
+    return {"accepted": True, "reason": None, "service": ""}
+
+
+def _serve(connection: socket.socket) -> None:
+    """Answer one request, in a process of its own."""
+    with connection, connection.makefile("rw", encoding="utf-8") as lines:
+        request = json.load(lines)
+        # The kernel ends a process that hangs, whatever it hangs in.
+        signal.setitimer(signal.ITIMER_REAL, request["timeout_s"])
+
+        def say(words: Mapping[str, Any]) -> None:
+            lines.write(json.dumps(words) + "\n")
+            lines.flush()
+
+        if "reach" in request:
+            say(_reached(*request["reach"]))
+        else:
+            sys.addaudithook(_listener(say))
+            say(answer(request))
+
+
+def _listener(say: Callable[[Mapping[str, Any]], None]) -> Callable[[str, tuple[Any, ...]], None]:
+    """Tells where a channel looks for its service, which only the channel knows."""
+    told = False
+
+    def listen(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal told
+        if event == "socket.getaddrinfo" and not told:
+            host, port = arguments[:2]
+            if isinstance(host, str) and isinstance(port, int):
+                told = True
+                say({"asks_for": [host, port]})
+
+    return listen
+
+
 def main() -> None:
-    """Answer the one request."""
-    request = json.load(sys.stdin)
-    with contextlib.redirect_stdout(sys.stderr):  # what a channel prints is no answer
-        said = answer(request)
-    json.dump(said, sys.stdout)
+    """Fork for every request until the daemon hangs up."""
+    apprise.Apprise().add("json://localhost")  # loads the channels
+    gc.collect()
+    gc.freeze()  # a collection in a fork would copy what all of them share
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    control = socket.socket(fileno=sys.stdin.fileno())
+    while True:
+        _, handles, _, _ = socket.recv_fds(control, 1, 1)
+        if not handles:
+            os._exit(0)
+        if os.fork() == 0:
+            control.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            try:
+                _serve(socket.socket(fileno=handles[0]))
+            finally:
+                os._exit(0)
+        os.close(handles[0])
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from edge.clock import Clock
 from edge.errors import StoreError
 from edge.notify import phone
 from edge.notify.charts import Chart
-from edge.notify.phone import Action, Contact, Delivery, Message
+from edge.notify.phone import Action, Contact, Delivery, Message, PhoneChannel
 from edge.notify.texts import told_at
 from edge.readings import DueNotification, Notification
 
@@ -85,7 +85,7 @@ class Courier:
         contacts: Iterable[Contact],
         clock: Clock,
         *,
-        send: Callable[[Contact, Message], Awaitable[Delivery]] = phone.send,
+        send: Callable[[PhoneChannel, Message], Awaitable[Delivery]] = phone.send,
         chance: random.Random | None = None,
         zone: tzinfo | None = None,
         progress: Callable[[], None] = _nothing,
@@ -164,7 +164,7 @@ class Courier:
         if notification.id not in self._taken_unmarked:
             # A store that cannot write is no reason to leave a person untold.
             await self._keep(self._queue.mark_sending(notification.id, self._clock.wall()))
-            delivery = await self._send(contact, await self._message(due))
+            delivery = await self._send(contact.channels[0], await self._message(due))
             self._outcomes[contact.id] = None if delivery.accepted else delivery.reason or "no reason was given"
             if not delivery.accepted:
                 return await self._put_off(due, delivery.reason or "no reason was given")

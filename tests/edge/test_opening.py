@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from edge.notify.phone import Contact, Delivery, Message
+from edge.notify.phone import Contact, Delivery, Message, PhoneChannel
 from edge.opening import TELL_AFTER_S, TELL_EVERY_S, Opening
 from edge.readings import Severity
 from tests.edge.test_daemon import settings
@@ -37,7 +37,7 @@ async def test_a_store_that_does_not_open_for_long_is_told_to_the_phones_and_so_
     state = tmp_path / "state"
     state.write_text("a file where the folder should be")
     clock, phones, waited = ManualClock(), Phones(), list[str]()
-    contacts = [Contact("phone", "json://127.0.0.1:9")]
+    contacts = [Contact("phone", (PhoneChannel("json://127.0.0.1:9"),))]
     opening = Opening(settings(state), clock, contacts, wait=waited.append, send=phones.send)
     running = asyncio.create_task(opening.open(asyncio.Event()))
     await pass_time(clock, TELL_AFTER_S - 30.0)

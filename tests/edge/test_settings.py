@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.contact_settings import contact_of, read_secret
 from edge.errors import SettingsError
-from edge.settings import contact_url, load_settings, read_secret
+from edge.settings import load_settings
 
 GOOD = """
 [home]
@@ -54,7 +55,7 @@ def test_secrets_come_from_systemd_credentials_first(tmp_path: Path, monkeypatch
     (credentials / "annas-phone.url").write_text("json://127.0.0.1:1/\n")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
     settings = load_settings(write(tmp_path, GOOD))
-    assert contact_url(settings.contacts[0]) == "json://127.0.0.1:1/"
+    assert contact_of(settings.contacts[0]).channels[0].url == "json://127.0.0.1:1/"
 
 
 @pytest.mark.parametrize(

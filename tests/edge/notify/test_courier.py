@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import http
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -19,7 +18,7 @@ from hypothesis import strategies as st
 from edge.errors import StoreError
 from edge.notify import phone
 from edge.notify.courier import FIRST_RETRY_S, LONGEST_RETRY_S, Courier, retry_delay
-from edge.notify.phone import Contact, Delivery, Message
+from edge.notify.phone import Contact, Delivery, Message, PhoneChannel
 from edge.readings import DueNotification, Notification, Severity
 from edge.store.store import Batch, Store
 from edge.virtual.phone import VirtualPhone
@@ -89,7 +88,7 @@ async def at_work(courier: Courier) -> AsyncIterator[Courier]:
 
 async def test_a_notification_reaches_its_contact_once(store: Store, clock: ManualClock, mum: VirtualPhone) -> None:
     queue = StoredQueue(store)
-    async with at_work(Courier(queue, [Contact("mum", mum.url)], clock)) as courier:
+    async with at_work(Courier(queue, [Contact("mum", (PhoneChannel(mum.url),))], clock)) as courier:
         put(store)
         courier.wake()
         assert await queue.outcomes.get() == "n1 sent"
@@ -104,7 +103,7 @@ async def test_pain_21_a_phone_that_refuses_is_told_when_it_returns_and_told_tha
     queue = StoredQueue(store)
     put(store)
     mum.status = http.HTTPStatus.INTERNAL_SERVER_ERROR
-    async with at_work(Courier(queue, [Contact("mum", mum.url)], clock, zone=UTC)) as courier:
+    async with at_work(Courier(queue, [Contact("mum", (PhoneChannel(mum.url),))], clock, zone=UTC)) as courier:
         for _ in range(5):
             assert await queue.outcomes.get() == "n1 failed: the service answered 500 Internal Server Error"
             assert courier.outcomes == {"mum": "the service answered 500 Internal Server Error"}
@@ -124,7 +123,7 @@ async def test_pain_21_a_phone_that_was_switched_off_is_told_when_it_is_back(sto
     put(store)
     async with VirtualPhone() as off:
         port, url = off.port, off.url
-    async with at_work(Courier(queue, [Contact("mum", url)], clock)):
+    async with at_work(Courier(queue, [Contact("mum", (PhoneChannel(url),))], clock)):
         assert await queue.outcomes.get() == "n1 failed: the service could not be reached, or did not answer"
         async with VirtualPhone(port) as back:
             await clock.advance(60.0)
@@ -140,7 +139,7 @@ async def test_pain_21_a_channel_that_hangs_holds_up_no_other_contact(
     put(store, "n2", "mum")
     async with VirtualPhone() as hanging:
         hanging.hangs = True
-        contacts = [Contact("hanging", hanging.url), Contact("mum", mum.url)]
+        contacts = [Contact("hanging", (PhoneChannel(hanging.url),)), Contact("mum", (PhoneChannel(mum.url),))]
         async with at_work(Courier(queue, contacts, clock)) as courier:
             await hanging.rang.wait()
             assert await queue.outcomes.get() == "n2 sent"
@@ -157,13 +156,13 @@ async def test_what_comes_while_a_contact_is_being_told_waits_its_turn_and_no_lo
     begun: asyncio.Queue[str] = asyncio.Queue()
     held = asyncio.Event()
 
-    async def send(contact: Contact, message: Message) -> Delivery:
-        begun.put_nowait(contact.id)
+    async def send(channel: PhoneChannel, message: Message) -> Delivery:
+        begun.put_nowait(channel.scheme)
         await held.wait()
-        return await phone.send(contact, message)
+        return await phone.send(channel, message)
 
     put(store, "n1")
-    async with at_work(Courier(queue, [Contact("mum", mum.url)], clock, send=send)):
+    async with at_work(Courier(queue, [Contact("mum", (PhoneChannel(mum.url),))], clock, send=send)):
         await begun.get()
         put(store, "n2")
         await clock.advance(60.0)
@@ -177,15 +176,14 @@ async def test_a_channel_that_hangs_is_tried_again(store: Store, clock: ManualCl
     queue = StoredQueue(store)
     put(store)
     mum.hangs = True
-    impatient = functools.partial(phone.send, timeout_s=0.2)
-    async with at_work(Courier(queue, [Contact("mum", mum.url)], clock, send=impatient)):
+    async with at_work(Courier(queue, [Contact("mum", (PhoneChannel(mum.url, timeout_s=0.2),))], clock)):
         assert await queue.outcomes.get() == "n1 failed: no answer within 0.2 s"
         assert not mum.shown
 
 
 async def test_a_message_cut_off_by_a_stop_is_repeated_and_says_so(tmp_path: Path, clock: ManualClock) -> None:
     async with VirtualPhone() as mum:
-        contacts = [Contact("mum", mum.url)]
+        contacts = [Contact("mum", (PhoneChannel(mum.url),))]
         with Store(tmp_path / "hearthbeat.db") as store:
             put(store)
             mum.hangs = True
@@ -204,7 +202,7 @@ async def test_a_store_that_cannot_write_neither_silences_nor_repeats(
     queue = StoredQueue(store)
     put(store)
     store._connection.execute("PRAGMA query_only = ON")
-    async with at_work(Courier(queue, [Contact("mum", mum.url)], clock)):
+    async with at_work(Courier(queue, [Contact("mum", (PhoneChannel(mum.url),))], clock)):
         assert await queue.outcomes.get() == "n1 sent, not stored"
         await clock.advance(3600.0)
         while not queue.outcomes.empty():
@@ -222,7 +220,7 @@ async def test_a_contact_that_left_the_settings_holds_up_nobody(
     queue = StoredQueue(store)
     put(store, "n1", "former")
     put(store, "n2", "mum")
-    async with at_work(Courier(queue, [Contact("mum", mum.url)], clock)):
+    async with at_work(Courier(queue, [Contact("mum", (PhoneChannel(mum.url),))], clock)):
         outcomes = {await queue.outcomes.get(), await queue.outcomes.get()}
     assert outcomes == {"n1 failed: its contact is no longer in the settings", "n2 sent"}
 
@@ -246,7 +244,7 @@ async def test_whatever_the_channel_refuses_is_told_in_the_end_and_once(refusals
     answers = iter(refusals)
     told: list[Message] = []
 
-    async def send(contact: Contact, message: Message) -> Delivery:
+    async def send(channel: PhoneChannel, message: Message) -> Delivery:
         if next(answers, False):
             return Delivery(accepted=False, reason="not now")
         told.append(message)
@@ -256,7 +254,7 @@ async def test_whatever_the_channel_refuses_is_told_in_the_end_and_once(refusals
     with TemporaryDirectory() as folder, Store(Path(folder) / "hearthbeat.db") as store:
         put(store, "n1")
         put(store, "n2")
-        contacts = [Contact("mum", "unused")]
+        contacts = [Contact("mum", (PhoneChannel("unused"),))]
         async with at_work(Courier(StoredQueue(store), contacts, clock, send=send, chance=random.Random(seed))):
             await clock.advance(LONGEST_RETRY_S * (len(refusals) + 1))
         assert store.notifications.unsent_notifications() == 0

@@ -12,7 +12,7 @@ import pytest
 
 from edge.errors import SettingsError
 from edge.notify import phone
-from edge.notify.phone import Contact, Message
+from edge.notify.phone import Contact, Message, PhoneChannel, SendingProcess
 from edge.readings import Severity
 from edge.virtual.phone import ShownMessage, VirtualPhone
 
@@ -26,7 +26,7 @@ async def receiver() -> AsyncIterator[VirtualPhone]:
 
 
 async def test_a_message_is_shown_as_it_was_written(receiver: VirtualPhone) -> None:
-    delivery = await phone.send(Contact("mum", receiver.url), MESSAGE)
+    delivery = await phone.send(PhoneChannel(receiver.url), MESSAGE)
     assert delivery.accepted
     assert receiver.shown == [ShownMessage(MESSAGE.title, MESSAGE.body, "warning")]
 
@@ -42,7 +42,7 @@ async def test_an_answer_that_is_an_error_is_no_delivery(
     receiver: VirtualPhone, status: http.HTTPStatus, reason: str
 ) -> None:
     receiver.status = status
-    delivery = await phone.send(Contact("mum", receiver.url), MESSAGE)
+    delivery = await phone.send(PhoneChannel(receiver.url), MESSAGE)
     assert not delivery.accepted
     assert delivery.reason == reason
 
@@ -50,7 +50,7 @@ async def test_an_answer_that_is_an_error_is_no_delivery(
 async def test_a_phone_out_of_reach_is_no_delivery() -> None:
     async with VirtualPhone() as gone:
         url = gone.url
-    delivery = await phone.send(Contact("mum", url), MESSAGE)
+    delivery = await phone.send(PhoneChannel(url), MESSAGE)
     assert not delivery.accepted
     assert delivery.reason == "the service could not be reached, or did not answer"
 
@@ -59,7 +59,7 @@ async def test_a_channel_that_hangs_is_given_up_and_leaves_no_process(receiver: 
     receiver.hangs = True
     before = psutil.Process().children()
     async with asyncio.timeout(10.0):  # Apprise alone would wait for longer
-        delivery = await phone.send(Contact("mum", receiver.url), MESSAGE, timeout_s=0.2)
+        delivery = await phone.send(PhoneChannel(receiver.url, timeout_s=0.2), MESSAGE)
     assert not delivery.accepted
     assert delivery.reason == "no answer within 0.2 s"
     assert psutil.Process().children() == before
@@ -68,7 +68,7 @@ async def test_a_channel_that_hangs_is_given_up_and_leaves_no_process(receiver: 
 async def test_a_stop_of_the_daemon_ends_a_message_under_way(receiver: VirtualPhone) -> None:
     receiver.hangs = True
     before = psutil.Process().children()
-    sending = asyncio.create_task(phone.send(Contact("mum", receiver.url), MESSAGE))
+    sending = asyncio.create_task(phone.send(PhoneChannel(receiver.url), MESSAGE))
     await receiver.rang.wait()
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -82,20 +82,22 @@ async def test_the_url_is_in_no_log_reason_or_representation(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     receiver.status = http.HTTPStatus.FORBIDDEN
-    secret = Contact("mum", receiver.url.replace("://", "://user:passw0rd@") + "/t0ken?+Key=k3y")
-    delivery = await phone.send(secret, MESSAGE)
-    with pytest.raises(SettingsError) as refusal:
-        await phone.check(Contact("mum", "tgram://t0ken"))
+    secret = PhoneChannel(receiver.url.replace("://", "://user:passw0rd@") + "/t0ken?+Key=k3y")
+    async with SendingProcess() as process:
+        delivery = await process.send(secret, MESSAGE)
+        with pytest.raises(SettingsError) as refusal:
+            await process.check(Contact("mum", (PhoneChannel("tgram://t0ken"),)))
     written = "".join([caplog.text, *capfd.readouterr(), repr(secret), repr(delivery), str(refusal.value)])
     for part in ("passw0rd", "t0ken", "k3y"):
         assert part not in written
 
 
 async def test_a_url_can_be_checked_without_a_message(receiver: VirtualPhone) -> None:
-    await phone.check(Contact("mum", receiver.url))
-    assert not receiver.rang.is_set()
-    with pytest.raises(SettingsError, match=r"^contact mum: Apprise does not understand the URL; "):
-        await phone.check(Contact("mum", "nonsense://somewhere"))
+    async with SendingProcess() as process:
+        await process.check(Contact("mum", (PhoneChannel(receiver.url),)))
+        assert not receiver.rang.is_set()
+        with pytest.raises(SettingsError, match=r"^contact mum: Apprise does not understand the URL; "):
+            await process.check(Contact("mum", (PhoneChannel("nonsense://somewhere"),)))
 
 
 async def test_the_virtual_phone_refuses_what_is_no_message(receiver: VirtualPhone) -> None:
