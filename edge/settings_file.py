@@ -6,7 +6,7 @@ import os
 import stat
 import tempfile
 import tomllib
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, cast
@@ -78,6 +78,37 @@ class SettingsFile:
             raise WrongUseError(
                 f"no wearable has the address {address}", where=str(self.path), mend="see `hearthbeat devices list`"
             )
+
+    def set_value(self, levels: Sequence[str], value: Any) -> None:  # noqa: ANN401 -- whatever TOML can say
+        """Set a field; of lists of tables a level is an `id`, or a `name`. Raises WrongUseError where there is none."""
+        table: MutableMapping[str, Any] = self._document
+        rest = list(levels)
+        while len(rest) > 1:
+            level = rest.pop(0)
+            inner = table.get(level)
+            listed = inner if isinstance(inner, list) else [] if inner is None and level == "rules" else None
+            if listed is not None:
+                table = self._named(table, level, listed, rest.pop(0))
+            elif isinstance(inner, MutableMapping):
+                table = inner
+            elif inner is None:
+                table[level] = tomlkit.table() if table is self._document else tomlkit.inline_table()
+                table = table[level]
+            else:
+                raise WrongUseError(f"{level} is no table", where=str(self.path), mend="name a field")
+        table[rest[0]] = value
+
+    def _named(
+        self, table: MutableMapping[str, Any], level: str, listed: list[Any], name: str
+    ) -> MutableMapping[str, Any]:
+        """The table of a list that is called so; a rule that is not there is added, for it changes a default."""
+        for one in listed:
+            if isinstance(one, MutableMapping) and name in (one.get("id"), one.get("name")):
+                return one
+        if level == "rules" and isinstance(table, AbstractTable):
+            self._append(table, level, {"name": name})
+            return cast("MutableMapping[str, Any]", table[level][-1])
+        raise WrongUseError(f"none of {level} is called so", where=str(self.path), mend="see the settings")
 
     def check(self) -> Settings:
         """The settings as they would be. Raises SettingsError where they would not be right."""
