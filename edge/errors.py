@@ -74,6 +74,10 @@ class BrokerError(HearthbeatError):
     """The broker cannot be reached, or does not answer."""
 
 
+class BrokerBusyError(BrokerError):
+    """The broker asks to be left in peace for a while; then it takes us."""
+
+
 class BrokerRefusedError(BrokerError):
     """The broker refuses us, or we it: trying again mends nothing, somebody must."""
 
