@@ -19,7 +19,6 @@ import structlog
 from nacl.signing import VerifyKey
 
 from cloud_sync.commands import Command, command_topic, judge, read_command, result, signed_command
-from cloud_sync.signing import Signed
 from edge.clock import Clock
 from edge.errors import RejectedError
 from edge.store.commands import Audit
@@ -54,21 +53,16 @@ class Parts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A command that is to be obeyed, and the key that has signed it."""
+    """A command, and the key that has signed it."""
 
     command: Command
     key: TrustedKey
 
 
-def admit(envelope: bytes, home: str, keys: Mapping[str, TrustedKey], now: float) -> Admitted:
-    """The command in an envelope, if it is to be obeyed at `now` (s since 1970 UTC); raises RejectedError."""
-    command, key = _vouched(signed_command(envelope, {name: key.key for name, key in keys.items()}), keys)
-    judge(command, home, key.may, now)
-    return Admitted(command, key)
-
-
-def _vouched(signed: Signed, keys: Mapping[str, TrustedKey]) -> tuple[Command, TrustedKey]:
-    return read_command(signed), keys[signed.key]
+def vouched(envelope: bytes, keys: Mapping[str, TrustedKey]) -> Admitted:
+    """The command in an envelope that one of `keys` has signed; raises RejectedError."""
+    signed = signed_command(envelope, {name: key.key for name, key in keys.items()})
+    return Admitted(read_command(signed), keys[signed.key])
 
 
 class Inbox:
@@ -135,15 +129,18 @@ class Inbox:
             self._count(error.reason, error.key)
 
     def _take_command(self, store: Store, payload: bytes) -> None:
-        keys, now = self._keys, self._clock.wall()
-        command, key = _vouched(signed_command(payload, {name: key.key for name, key in keys.items()}), keys)
-        if store.commands.is_used(str(command.id), command.expires) or self._waits(store, payload):
+        now = self._clock.wall()
+        admitted = vouched(payload, self._keys)
+        command, key = admitted.command, admitted.key
+        if self._waits(store, payload):
+            return  # the broker sends again what it has seen no PUBACK for
+        if store.commands.is_used(str(command.id), command.expires):
             raise RejectedError("it was obeyed before", reason="replayed", key=key.name)
         self._spend(key.name)
         try:
             judge(command, self._home, key.may, now)
         except RejectedError as error:
-            told = refused(Admitted(command, key), error, now)
+            told = refused(admitted, error, now)
             store.commands.settle(told, [result(self._home, told)])
             _log.warning("a command is refused", command=told.command, key=key.name, reason=error.reason)
             self._wake()

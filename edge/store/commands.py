@@ -97,6 +97,11 @@ class Commands:
                 self._connection.execute("DELETE FROM commands WHERE position = ?", (position,))
         return is_new
 
+    def drop(self, position: int) -> None:
+        """End the waiting of a command that nobody vouches for any more."""
+        with self._connection.transaction(durable=True):
+            self._connection.execute("DELETE FROM commands WHERE position = ?", (position,))
+
     def count(self, refusals: Iterable[Audit]) -> None:
         """Take refusals into the entries that count their kind."""
         with self._connection.transaction():
