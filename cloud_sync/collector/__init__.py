@@ -1,0 +1,1 @@
+"""The cloud's side: from the broker into PostgreSQL."""

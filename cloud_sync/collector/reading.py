@@ -1,0 +1,127 @@
+"""From what the broker brings to what is stored."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+from uuid import UUID
+
+from pydantic import BaseModel, ValidationError
+
+from cloud_sync.collector.entries import Arrival, Entry, Presence, Row, Sealed, refuse
+from cloud_sync.messages.bodies import (
+    AlertMessage,
+    AssessmentsMessage,
+    DayMessage,
+    FaultMessage,
+    HourMessage,
+    Message,
+    MinutesMessage,
+    StatusMessage,
+)
+from cloud_sync.messages.health import DevicesMessage, HealthMessage
+from cloud_sync.messages.parsing import DEFLATED, LARGEST_TEXT, Received, parse
+from cloud_sync.messages.sealing import sealed_id
+from cloud_sync.messages.topics import Kind
+from edge.errors import MessageError
+from edge.household_key import SecretKey
+
+TABLES: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        Kind.MINUTES: "minute_messages",
+        Kind.HOUR: "hour_messages",
+        Kind.DAY: "day_messages",
+        Kind.ASSESSMENTS: "assessment_messages",
+        Kind.ALERT: "alert_messages",
+        Kind.FAULT: "fault_messages",
+        Kind.DEVICES: "device_messages",
+        Kind.HEALTH: "health_messages",
+    }
+)
+# What goes from the cloud to homes under the same root, hearthbeat/v1/<home>/command: none of the collector's business.
+_COMMAND: Final = "command"
+# A message whose time is further ahead than a clock is likely to be wrong, or that tells of the time before there were
+# wearables, would make partitions that nobody wants. Our choice.
+AHEAD_S: Final = 2 * 86_400.0
+EARLIEST_S: Final = 946_684_800.0  # 2000-01-01T00:00:00Z
+
+
+class _Claim(BaseModel):
+    id: UUID
+
+
+def read(arrival: Arrival, largest_payload: int, key: SecretKey | None = None) -> Entry | None:
+    """What is to be stored of `arrival`; None for what only passes by. Nothing that a sender writes raises an error.
+
+    `largest_payload` is in bytes; `key` opens what is sealed to it.
+    """
+    if passes_by(arrival.topic):
+        return None
+    if len(arrival.payload) > largest_payload:
+        why = f"{len(arrival.payload)} bytes, {largest_payload} at most are taken"
+        return refuse(arrival, "too large", why)
+    try:
+        received = parse(arrival.topic, arrival.payload, key)
+    except MessageError as error:
+        return refuse(arrival, error.reason.value, error.what)
+    return _entry(arrival, received)
+
+
+def _entry(arrival: Arrival, received: Received) -> Entry:
+    if isinstance(received.message, StatusMessage):
+        at = received.message.at
+        return Presence(received.home, received.message.online, arrival.received if at is None else at)
+    identifier = str(received.id)
+    if received.message is None:
+        return Sealed(
+            received.home, identifier, received.kind.value, received.person, arrival.received, arrival.payload
+        )
+    at = time_of(received.message)
+    if not EARLIEST_S <= at <= arrival.received + AHEAD_S:
+        return refuse(arrival, "time", f"it tells of {at:.0f} s since 1970 UTC, which cannot be")
+    return Row(
+        TABLES[received.kind],
+        received.home,
+        identifier,
+        at,
+        received.person,
+        arrival.received,
+        received.message.model_dump_json(exclude_none=True),
+    )
+
+
+def passes_by(topic: str) -> bool:
+    """Whether a topic is the one by which the cloud speaks to a home."""
+    levels = topic.split("/")
+    return len(levels) == 4 and levels[3] == _COMMAND
+
+
+def claimed_id(payload: bytes) -> str | None:
+    """The id that a message has, as far as that can be told of one that is refused; None where it has none."""
+    text = payload
+    if payload[:1] == bytes([DEFLATED]):
+        try:
+            text = zlib.decompressobj().decompress(payload, LARGEST_TEXT)
+        except zlib.error:
+            return None
+    try:
+        outer = sealed_id(payload)
+        return str(outer if outer is not None else _Claim.model_validate_json(text).id)
+    except (MessageError, ValidationError):
+        return None
+
+
+def time_of(message: Message) -> float:
+    """The time that a message tells of, s since 1970 UTC: the same whenever it is sent again."""
+    match message:
+        case MinutesMessage():
+            return message.minutes[0] * 60.0
+        case HourMessage() | DayMessage() | AssessmentsMessage():
+            return message.start
+        case AlertMessage() | FaultMessage():
+            return message.opened_at
+        case DevicesMessage() | HealthMessage():
+            return message.at
+    raise AssertionError(type(message))
