@@ -69,6 +69,7 @@ class ContactSettings(_Table):
     """One person who can be told: by one Apprise URL, or over the first of several `channels` that works."""
 
     id: Identifier = Field(title="name of the contact")
+    name: str = Field(default="", title="what the family calls whoever has it, such as Dad")
     url: SecretStr | None = Field(default=None, title="Apprise URL")
     url_file: Path | None = Field(default=None, title="file that holds the Apprise URL")
     channels: list[ChannelSettings] = Field(

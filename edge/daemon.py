@@ -40,7 +40,7 @@ from edge.notify.courier import Courier
 from edge.notify.phone import Contact
 from edge.opening import Opening
 from edge.pipeline import Pipeline
-from edge.readings import RAW_CHANNELS, Alert, OutboxMessage
+from edge.readings import RAW_CHANNELS, Alert, Button, OutboxMessage
 from edge.recorder import Recorder
 from edge.risks.catalogue import is_critical, model_folders
 from edge.risks.model import RiskModel
@@ -137,8 +137,8 @@ class Daemon:
                 None if self._publisher is None else self.settings.home.id,
                 self._recorder,
                 self.clock,
-                people=lambda: self.settings.people,
-                fault_notifications=lambda turn: self._faults.notifications(turn),  # noqa: PLW0108 -- made below
+                settings=lambda: self.settings,
+                fault_audience=lambda alert: self._faults.audience(alert),  # noqa: PLW0108 -- made below
                 is_fresh=self._is_fresh,
             )
             await self._attending.restore(store)
@@ -181,6 +181,7 @@ class Daemon:
             working = [
                 group.create_task(self._recorder.run(), name="recorder"),
                 group.create_task(self._courier.run(), name="courier"),
+                group.create_task(self._attending.run(), name="attending"),
                 group.create_task(self._rounds(), name="rounds"),
             ]
             scheduler.start()
@@ -223,7 +224,7 @@ class Daemon:
             # Whoever asks may go away, but must leave nothing half done.
             yield {"restart_needed_for": await asyncio.shield(self.reload())}
             return
-        if request.get("do") in {"acknowledge", "snooze"}:
+        if request.get("do") in set(Button):
             yield await self._attending.answer(request)
             return
         devices = Devices(self._household.scanner, self._radio, self.clock, self._chance)

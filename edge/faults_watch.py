@@ -12,20 +12,17 @@ from typing import Any, Final
 
 import structlog
 
-from edge.alerts.attention import Turn
 from edge.alerts.faults import RULES, FaultEpisodes, Key, Transition, is_fault, keys_of
 from edge.alerts.house_faults import BrokerSight, HouseFaults, HouseSight
 from edge.alerts.limits import DEFAULTS, SHARED, Limits
 from edge.alerts.sights import WearableSight
 from edge.alerts.wearable_faults import LONGEST_LOOK_S, WearableFaults
-from edge.attending import notifications_of
 from edge.bluetooth.link import LinkState
 from edge.clock import Clock, SystemClock, network_time
 from edge.errors import StoreError
-from edge.fault_fields import fault_fields, fault_line, fault_names
+from edge.fault_fields import fault_fields, fault_line
 from edge.household import Household
-from edge.notify.texts import fault_text
-from edge.readings import NOBODY, Alert, Channel, FaultKind, Memory, Notification, Severity
+from edge.readings import NOBODY, Alert, Channel, FaultKind, Memory, Severity
 from edge.recorder import Recorder
 from edge.settings import FaultSettings, PersonSettings, Settings
 from edge.store.store import Store
@@ -73,6 +70,7 @@ class Parts:
     critical_models: frozenset[str] = frozenset()
     stores: Mapping[str, str | None] = field(default_factory=dict)
     broker: BrokerSight | None = None
+    commands: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class FaultsWatch:
@@ -250,6 +248,7 @@ class FaultsWatch:
             stores=parts.stores,
             free_bytes=await self._free_bytes(),
             contacts=self._outcomes(),
+            commands=parts.commands,
             broker=None if parts.broker is None else replace(parts.broker, waiting=await self._waiting()),
         )
 
@@ -283,12 +282,7 @@ class FaultsWatch:
         _log.warning("fault", kind=alert.kind, state=alert.state.value, severity=alert.severity.value, id=alert.id)
         await self._say(transition)
 
-    def notifications(self, turn: Turn) -> list[Notification]:
-        """Who is told what of a fault's turn."""
-        text = fault_text(turn.alert, fault_names(turn.alert, self._settings), zone=self._zone)
-        return notifications_of(turn, self._audience(turn.alert), text.title, text.body)
-
-    def _audience(self, alert: Alert) -> list[str]:
+    def audience(self, alert: Alert) -> list[str]:
         """Who looks after the house and, where somebody is not watched, who is told of that person's risks."""
         affected = self._affected(alert)
         keepers = self._settings.home.contacts or _first_contacts(affected)

@@ -170,10 +170,14 @@ class Recorder:
 
     async def say(self, alert: Alert, notifications: Sequence[Notification], messages: Sequence[OutboxMessage]) -> None:
         """Commit an alert's transition with all that tells of it, and all that led to it, at once."""
+        self.put(alert, notifications, messages)
+        await self.commit()
+
+    def put(self, alert: Alert, notifications: Sequence[Notification], messages: Sequence[OutboxMessage]) -> None:
+        """Take an alert's transition with all that tells of it for the next commit, which is to be asked for."""
         self._waiting.alerts.append(alert)
         self._waiting.notifications.extend(notifications)
         self._waiting.messages.extend(messages)
-        await self.commit()
 
     async def ask(
         self, claims: Sequence[Claim], notifications: Sequence[Notification], memories: Iterable[Memory] = ()

@@ -4,18 +4,21 @@ The engines say that an episode is raised, has become graver or is over; here is
 turn is one Alert in its new state, to be stored in one transaction with all that tells of it.
 
 raised ──▶ told ──acknowledge──▶ acknowledged ──┐
-              │                                  ├──▶ cleared
-              └──snooze──▶ snoozed ──over──▶ told again (on fresh data only)
+   │          │                                  ├──▶ cleared
+   │          └──snooze──▶ snoozed ──over──▶ told again (on fresh data only)
+   └──▶ asked (who may have fallen) ──fine──▶ acknowledged
+          └──help, or no answer──▶ told to everybody
 A graver turn is told whatever was answered before. A snooze counts for one kind of alert of one person (of faults: of
 the same things) up to the severity that it was wished for, and so for episodes that are raised meanwhile, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from edge.alerts.escalation import LONGEST_COUNTDOWN_S
 from edge.errors import WrongUseError
 from edge.readings import Alert, AlertState, Severity, Snooze
 
@@ -30,8 +33,8 @@ class Turn:
     """An alert in its new state, as of `at` (s since 1970 UTC).
 
     `name` says what has happened ("changed": nothing that anybody must know), and is the same whenever the same turn of
-    the same alert is told. Somebody is to be
-    told where `is_news`; `is_again` says that they were told before and it is still so.
+    the same alert is told. Somebody is to be told where `is_news`; `is_again` says that they were told before and it is
+    still so.
     """
 
     alert: Alert
@@ -56,8 +59,12 @@ class Attention:
         """What is not over, oldest first."""
         return sorted(self._open.values(), key=lambda alert: (alert.opened_at, alert.id))
 
-    def take(self, alert: Alert, now: float, *, is_news: bool = True) -> Turn:
-        """An alert as its engine sees it, which knows of no answers; `is_news` False where it is only to be kept."""
+    def take(self, alert: Alert, now: float, *, is_news: bool = True, ask_s: float = 0.0) -> Turn:
+        """An alert as its engine sees it, which knows of no answers; `is_news` False where it is only to be kept.
+
+        Of an episode that begins only the person is told for `ask_s`, and asked; the time runs from now, whether or not
+        the question reaches them.
+        """
         known = self._open.get(alert.id)
         if alert.state is AlertState.CLEARED:
             return self._clear(alert, known, now, is_news=is_news)
@@ -73,32 +80,84 @@ class Attention:
         if is_news and snooze is None:
             told_at = now
         until = None if snooze is None else snooze.until
-        taken = replace(alert, told_at=told_at, acknowledged_at=None, acknowledged_by=None, snoozed_until=until)
+        is_told = is_news and snooze is None
+        taken = replace(
+            alert,
+            told_at=told_at,
+            acknowledged_at=None,
+            acknowledged_by=None,
+            snoozed_until=until,
+            asked_until=now + ask_s if known is None and is_told and ask_s else None,
+        )
         self._open[alert.id] = taken
-        return Turn(taken, name, at, is_news=is_news and snooze is None)
+        return Turn(taken, name, at, is_news=is_told)
 
     def acknowledge(self, identifier: str, by: str, now: float) -> Turn:
         """Somebody has taken an alert up; nothing changes where somebody had before.
 
-        `identifier` is an alert's id or its beginning. Raises WrongUseError where no such alert is open.
+        The others who were told are to know, so that two need not go. `identifier` is an alert's id or its beginning.
+        Raises WrongUseError where no such alert is open.
         """
-        alert = self._one(identifier)
+        alert = self.one(identifier)
         if alert.acknowledged_at is not None and alert.snoozed_until is None:
             return Turn(alert, "changed", now, is_news=False)
-        taken = replace(alert, acknowledged_at=now, acknowledged_by=by, snoozed_until=None)
+        return self._answered(alert, f"acknowledged/{now!r}", by, now)
+
+    def fine(self, identifier: str, by: str, now: float) -> Turn:
+        """The person has answered that all is well, whoever has taken the alert up; as `acknowledge`."""
+        alert = self.one(identifier)
+        if alert.acknowledged_at is not None and alert.acknowledged_by == by:
+            return Turn(alert, "changed", now, is_news=False)
+        return self._answered(alert, f"fine/{now!r}", by, now)
+
+    def _answered(self, alert: Alert, name: str, by: str, now: float) -> Turn:
+        taken = replace(alert, acknowledged_at=now, acknowledged_by=by, snoozed_until=None, asked_until=None)
         self._open[alert.id] = taken
-        return Turn(taken, f"acknowledged/{now!r}", now, is_news=False)
+        return Turn(taken, name, now, is_news=alert.told_at is not None)
+
+    def help(self, identifier: str, own: Collection[str], now: float) -> Turn:
+        """The person asks for help: everybody is to be told, whatever was answered before, and once.
+
+        `own` are those who answer for the person: after an answer of theirs that all is well it is news again. Raises
+        as `acknowledge`.
+        """
+        alert = self.one(identifier)
+        if alert.help_at is not None and alert.acknowledged_by not in own:
+            return Turn(alert, "changed", now, is_news=False)
+        return self._tell_all(alert, f"help/{now!r}", now, help_at=now)
+
+    def unanswered(self, now: float) -> list[Turn]:
+        """The questions whose time is over: everybody is to be told that there was no answer."""
+        return [
+            self._tell_all(alert, "unanswered", now, help_at=alert.help_at)
+            for alert in self.open_alerts
+            # One that ends too far ahead was asked before the clock was set back.
+            if alert.asked_until is not None and not now < alert.asked_until <= now + LONGEST_COUNTDOWN_S
+        ]
+
+    def _tell_all(self, alert: Alert, name: str, now: float, *, help_at: float | None) -> Turn:
+        taken = replace(
+            alert,
+            told_at=now,
+            acknowledged_at=None,
+            acknowledged_by=None,
+            snoozed_until=None,
+            asked_until=None,
+            help_at=help_at,
+        )
+        self._open[alert.id] = taken
+        return Turn(taken, name, now, is_news=True)
 
     def snooze(self, identifier: str, seconds: float, now: float) -> Turn:
         """Nobody wants to hear of this for some time; as `acknowledge`, and raises WrongUseError for another time."""
-        alert = self._one(identifier)
+        alert = self.one(identifier)
         if not SHORTEST_SNOOZE_S <= seconds <= LONGEST_SNOOZE_S:
             raise WrongUseError(
                 f"nobody can snooze for {seconds / 60.0:g} minutes",
                 where=f"alert {identifier}",
                 mend=f"give {SHORTEST_SNOOZE_S / 60.0:g} to {LONGEST_SNOOZE_S / 60.0:g} minutes",
             )
-        taken = replace(alert, snoozed_until=now + seconds)
+        taken = replace(alert, snoozed_until=now + seconds, asked_until=None)
         self._open[alert.id] = taken
         snooze = Snooze(alert.person, alert.kind, alert.subject, alert.severity, now + seconds)
         self._snoozes[_key(snooze)] = snooze
@@ -146,7 +205,8 @@ class Attention:
         ]
         return max(counting, key=lambda snooze: snooze.until, default=None)
 
-    def _one(self, identifier: str) -> Alert:
+    def one(self, identifier: str) -> Alert:
+        """The open alert whose id this is, or begins so. Raises WrongUseError."""
         found = [alert for alert in self._open.values() if identifier and alert.id.startswith(identifier)]
         if len(found) != 1:
             what = "several open alerts begin so" if found else "no open alert has this id"
@@ -170,4 +230,6 @@ def _with_answers(alert: Alert, known: Alert) -> Alert:
         acknowledged_at=known.acknowledged_at,
         acknowledged_by=known.acknowledged_by,
         snoozed_until=known.snoozed_until,
+        asked_until=known.asked_until,
+        help_at=known.help_at,
     )

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from cloud_sync.messages import Home
 from edge import control
-from edge.alerts.attention import Turn
 from edge.alerts.faults import Transition
-from edge.attending import Attending, notifications_of
+from edge.attending import Attending
 from edge.cli import main
 from edge.errors import WrongUseError
-from edge.readings import Alert, AlertState, Explanation, FaultKind, Notification, Risk, Severity
+from edge.readings import Alert, AlertState, Explanation, FaultKind, Risk, Severity
 from edge.recorder import Recorder
 from edge.settings import Settings, load_settings
 from edge.store.store import Store
@@ -61,11 +61,11 @@ class House:
         store = Store(self.folder / "state" / "hearthbeat.db")
         recorder = Recorder(store, clock=self.clock, interval_s=6.0)
         attending = Attending(
-            "home",
+            Home("home", store.pseudonyms),
             recorder,
             self.clock,
-            people=lambda: self.settings.people,
-            fault_notifications=fault_notifications,
+            settings=lambda: self.settings,
+            fault_audience=lambda _: ["bert"],
             is_fresh=lambda _: self.fresh,
         )
         await attending.restore(store)
@@ -98,10 +98,6 @@ class House:
     def stored(self) -> Alert:
         with Store(self.folder / "state" / "hearthbeat.db") as store:
             return store.alerts.alerts(1)[0]
-
-
-def fault_notifications(turn: Turn) -> list[Notification]:
-    return notifications_of(turn, ["bert"], "Battery low", "Charge it.")
 
 
 @pytest.fixture
@@ -193,7 +189,9 @@ async def test_pain_17_a_graver_turn_of_a_fault_breaks_through(house: House) -> 
 
 async def test_what_is_open_of_somebody_who_moves_out_ends_untold(house: House) -> None:
     async with house.running() as attending:
-        await attending.say(house.settings.people[0], replace(house.alert(), person="carla"))
+        await attending.say(house.settings.people[0], house.alert())
+        toml = house.folder / "hearthbeat.toml"
+        toml.write_text(toml.read_text(encoding="utf-8").replace('"anna"\nname', '"carla"\nname'), encoding="utf-8")
         await attending.remind()
         assert attending.open_alerts == []
         assert len(house.told()) == 2, "what was told before"
