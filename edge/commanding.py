@@ -32,6 +32,7 @@ from cloud_sync.signing import read_public_key
 from edge.changing import change
 from edge.clock import Clock
 from edge.errors import HearthbeatError, RejectedError, StoreError
+from edge.phrases import phrase
 from edge.recorder import Recorder
 from edge.settings import Settings
 from edge.store.commands import Audit, Waiting
@@ -128,9 +129,10 @@ class Commanding:
         number = sum(count for _, count in self._forged)
         forged = None
         if number:
-            forged = (
-                f"Somebody has sent {number} command{'s' * (number != 1)} that nobody whom this home trusts has "
-                "signed. None was obeyed. Check who may write to this home's topics at the broker."
+            forged = phrase(
+                "Within an hour {number} commands came that nobody whom this home trusts has signed. None was obeyed. "
+                "Check who may write to this home's topics at the broker.",
+                number=number,
             )
         return {"forged": forged, "subscription": self._inbox.fault}
 

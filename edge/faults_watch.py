@@ -71,6 +71,7 @@ class Parts:
     stores: Mapping[str, str | None] = field(default_factory=dict)
     broker: BrokerSight | None = None
     commands: Mapping[str, str | None] = field(default_factory=dict)
+    commands: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class FaultsWatch:
@@ -248,6 +249,7 @@ class FaultsWatch:
             stores=parts.stores,
             free_bytes=await self._free_bytes(),
             contacts=self._outcomes(),
+            commands=parts.commands,
             commands=parts.commands,
             broker=None if parts.broker is None else replace(parts.broker, waiting=await self._waiting()),
         )

@@ -303,6 +303,7 @@ class FaultKind(StrEnum):
     BROKER_REFUSES = "broker_refuses"
     BROKER_UNREACHABLE = "broker_unreachable"
     OUTBOX_STUCK = "outbox_stuck"
+    COMMANDS = "commands"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,8 @@ class BrokerSight:
 class HouseSight:
     """The house as a look finds it; texts say what is wrong, None that nothing is, and what is not there is not known.
 
-    `models` and `stores` hold each model and each work on the store that was tried, `contacts` each that was told.
+    `models` and `stores` hold each model and each work on the store that was tried, `contacts` each that was told,
+    `commands` each way of theirs.
     `some_stream` says that some wearables still send, `radio_is_critical` that a critical risk is watched by radio.
     """
 
@@ -61,6 +62,7 @@ class HouseSight:
     free_bytes: int | None = None
     contacts: Mapping[str, str | None] = field(default_factory=dict)
     broker: BrokerSight | None = None
+    commands: Mapping[str, str | None] = field(default_factory=dict)
     some_stream: bool = False
     radio_is_critical: bool = False
 
@@ -156,6 +158,8 @@ class HouseFaults:
             if why is not None:
                 sentence = f"Nothing reaches this contact: {_stripped(why)}. Check the network, and the contact's URL."
             self._note(found, sight, (FaultKind.CONTACT, name), sentence)
+        for name, sentence in sight.commands.items():
+            self._note(found, sight, (FaultKind.COMMANDS, name), sentence)
 
     def _look_at_disk(self, sight: HouseSight, found: Findings) -> None:
         free, key = sight.free_bytes, (FaultKind.DISK_FULL, DISK)

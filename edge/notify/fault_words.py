@@ -110,5 +110,11 @@ FAULT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
             words("Messages to the broker flow again"),
             words("Messages to the broker, stuck since {since}, flow again at {until}."),
         ),
+        FaultKind.COMMANDS: Words(
+            words("Commands from outside are not as they should be"),
+            words("Since {since}: {why}"),
+            words("Commands from outside are in order again"),
+            words("Commands from outside, not as they should be since {since}, are in order again at {until}."),
+        ),
     }
 )
