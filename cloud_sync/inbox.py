@@ -104,7 +104,8 @@ class Inbox:
 
     def topics(self) -> dict[str, bool]:
         """What is to be subscribed to; True where what is retained there is wanted."""
-        return {command_topic(self._home): False} | dict.fromkeys(self._wanted, True)
+        commands = {command_topic(self._home): False} if self._keys else {}
+        return commands | dict.fromkeys(self._wanted, True)
 
     def subscribed(self, topic: str, refusal: str | None) -> None:
         """Take the broker's answer to a subscription."""

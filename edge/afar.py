@@ -8,7 +8,8 @@ from pathlib import Path
 
 from cloud_sync.inbox import Inbox
 from edge.clock import Clock
-from edge.commanding import Answering, Commanding, Hands, Updating, trusted_keys
+from edge.commanding import Answering, Commanding, Hands, trusted_keys
+from edge.errors import RejectedError
 from edge.recorder import Recorder
 from edge.settings import Settings
 from edge.store.store import Store
@@ -34,13 +35,12 @@ class Afar:
         store: Store,
         recorder: Recorder,
         attending: Answering,
-        updates: Updating,
         reload: Callable[[], Awaitable[list[str]]],
     ) -> None:
         """Give it what it may set in motion."""
         hands = Hands(
             attending,
-            updates,
+            _NoUpdates(),
             reload,
             lambda name: _person(name, self._settings, store),
             self._settings_file,
@@ -67,6 +67,18 @@ class Afar:
         """Called from the publisher's thread; a loop that has ended needs nothing more."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._arrived.set)
+
+
+class _NoUpdates:
+    """No models come yet."""
+
+    async def order(self, package: bytes, url: str | None) -> str:  # noqa: ARG002
+        """See Updating."""
+        raise RejectedError("no models are taken here", reason="package")
+
+    async def go_back(self, risk: str) -> str:  # noqa: ARG002
+        """See Updating."""
+        raise RejectedError("no models are taken here", reason="package")
 
 
 def _person(name: str, settings: Settings, store: Store) -> str | None:

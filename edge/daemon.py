@@ -22,6 +22,7 @@ from cloud_sync import messages
 from cloud_sync.broker import Broker
 from cloud_sync.publisher import Publisher
 from edge import control, status
+from edge.afar import Afar
 from edge.alerts.faults import is_fault
 from edge.alerts.house_faults import BrokerSight
 from edge.attending import Attending, rests_on_fresh_data
@@ -64,7 +65,8 @@ class Daemon:
     """One home. `run` lasts until `stop` is called; nothing but wrong settings keeps it from starting.
 
     `clock`, `radio`, `manager` and `chance` are the outer world: the machine's own unless something else is given;
-    `silence_limit_s` is each Link's. `read_settings` reads the settings again, for `reload`.
+    `silence_limit_s` is each Link's. `read_settings` reads the settings again, for `reload`; commands from afar may
+    change `settings_file`.
     """
 
     def __init__(
@@ -77,9 +79,11 @@ class Daemon:
         chance: random.Random | None = None,
         silence_limit_s: float = SILENCE_LIMIT_S,
         read_settings: Callable[[], Settings] | None = None,
+        settings_file: Path | None = None,
     ) -> None:
         self.settings = settings
         self._read_settings = read_settings or (lambda: settings)
+        self._settings_file = settings_file
         self._reloading = asyncio.Lock()
         self.clock = clock or SystemClock()
         self._radio = radio or Radio(adapter=settings.home.adapter, clock=self.clock)
@@ -123,6 +127,7 @@ class Daemon:
         async with AsyncExitStack() as stack:
             stack.callback(store.close)
             stack.callback(self._inference.shutdown)
+            self._afar = Afar(self.settings, self.clock, self._settings_file)
             self._publisher = self._start_publisher(store.path)
             self._recorder = self._make_recorder(store)
             self._store = store
@@ -166,6 +171,7 @@ class Daemon:
                 say=self._attending.say_fault,
             )
             await self._faults.restore()
+            self._afar.begin(store, self._recorder, self._attending, self.reload)
             await self._live(stack)
 
     async def _live(self, stack: AsyncExitStack) -> None:
@@ -183,6 +189,7 @@ class Daemon:
                 group.create_task(self._courier.run(), name="courier"),
                 group.create_task(self._attending.run(), name="attending"),
                 group.create_task(self._rounds(), name="rounds"),
+                group.create_task(self._afar.run(), name="commands"),
             ]
             scheduler.start()
             self._manager.ready()
@@ -213,6 +220,7 @@ class Daemon:
             self.settings = settings.model_copy(update=fixed)
             self._courier.take_on(contacts)
             self._faults.take_on(self.settings)
+            self._afar.take_on(self.settings)
             self._nights.people = self.settings.people
             await self._household.take_on(self.settings)
             _log.info("reloaded", people=len(self.pipelines), restart_needed_for=left)
@@ -279,7 +287,14 @@ class Daemon:
         if self.settings.broker is None:
             return None
         fields = self.settings.broker.model_dump(exclude={"outbox_budget_mb"})
-        publisher = Publisher(Broker(**fields), path, self.settings.home.id, clock=self.clock, chance=self._chance)
+        publisher = Publisher(
+            Broker(**fields),
+            path,
+            self.settings.home.id,
+            clock=self.clock,
+            chance=self._chance,
+            inbox=self._afar.inbox,
+        )
         publisher.start()
         return publisher
 
@@ -362,7 +377,7 @@ class Daemon:
         if self._publisher is not None:
             state = self._publisher.state()
             broker = BrokerSight(state.connected, state.error, state.refused, state.sent, None)
-        return Parts(self._models, frozenset(self._critical_models), stores, broker)
+        return Parts(self._models, frozenset(self._critical_models), stores, broker, self._afar.faults())
 
     def _present_faults(self) -> list[str]:
         """What is wrong now, and what was lost since the start: one line each."""

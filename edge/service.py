@@ -19,7 +19,7 @@ def run_daemon(settings: Settings, path: Path) -> None:
     """Run the daemon until SIGTERM or SIGINT; at SIGHUP it takes up what has changed in its settings file `path`."""
 
     async def live() -> None:
-        daemon = Daemon(settings, read_settings=lambda: load_settings(path))
+        daemon = Daemon(settings, read_settings=lambda: load_settings(path), settings_file=path)
         loop = asyncio.get_running_loop()
         reloads: set[asyncio.Task[None]] = set()
 
