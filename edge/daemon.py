@@ -12,7 +12,6 @@ import random
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,26 +28,27 @@ from edge.attending import Attending, rests_on_fresh_data
 from edge.bluetooth.link import SILENCE_LIMIT_S
 from edge.bluetooth.radio import Radio
 from edge.clock import Clock, SystemClock, is_set
+from edge.contact_settings import contact_of
 from edge.devices import Devices
 from edge.errors import HearthbeatError, ModelError, StoreError
 from edge.faults_watch import FaultsWatch, Parts
 from edge.household import Household
-from edge.maintenance import SECONDS_PER_DAY, Maintenance, nightly
-from edge.minute_summaries import summaries_of
+from edge.link_desk import LinkDesk
+from edge.maintenance import Maintenance, nightly
 from edge.news2_watch import NEWS2, News2Watch
 from edge.nights import RESTING_HEART_RATE, TELL_HOUR, TELL_MINUTE, NightWatch
 from edge.notify.courier import Courier
-from edge.notify.phone import Contact
+from edge.notify.phone import SendingProcess
 from edge.opening import Opening
 from edge.pipeline import Pipeline
-from edge.readings import RAW_CHANNELS, Alert, Button, OutboxMessage
+from edge.readings import Alert, Button
 from edge.recorder import Recorder
 from edge.risks.catalogue import is_critical, model_folders
 from edge.risks.model import RiskModel
-from edge.settings import Settings, contact_url
-from edge.store.minutes import DirtyMinute
+from edge.settings import Settings
 from edge.store.store import Store
 from edge.supervision import Progress, ServiceManager, watch, watchdog_period
+from edge.telling import Telling, home_of
 
 # Bounds on how long the parts may be without progress before the watchdog stops being fed, in seconds; each is several
 # times what the part needs when all is well. Our choice.
@@ -89,7 +89,7 @@ class Daemon:
         self._radio = radio or Radio(adapter=settings.home.adapter, clock=self.clock)
         self._manager = manager or ServiceManager()
         self._chance = chance or random.Random()  # noqa: S311 -- jitter is no secret
-        self._contacts = [Contact(contact.id, contact_url(contact)) for contact in settings.contacts]
+        self._contacts = [contact_of(contact) for contact in settings.contacts]
         self._inference = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inference")
         self._silence_limit_s = silence_limit_s
         self._stopping = asyncio.Event()
@@ -131,15 +131,26 @@ class Daemon:
             self._publisher = self._start_publisher(store.path)
             self._recorder = self._make_recorder(store)
             self._store = store
+            self._phones = await stack.enter_async_context(SendingProcess())
+            self._links = LinkDesk(
+                self.settings,
+                store,
+                self._recorder,
+                self.clock,
+                contacts=lambda: self.settings.contacts,
+                attending=lambda: self._attending,
+            )
             self._courier = Courier(
                 self._recorder,
                 self._contacts,
                 self.clock,
+                send=self._phones.send,
                 chance=self._chance,
                 progress=self.progress.register("courier", COURIER_LIMIT_S),
+                actions=self._links.actions,
             )
             self._attending = Attending(
-                None if self._publisher is None else self.settings.home.id,
+                home_of(self.settings, store),
                 self._recorder,
                 self.clock,
                 settings=lambda: self.settings,
@@ -184,12 +195,15 @@ class Daemon:
         async with asyncio.TaskGroup() as group:
             self._household.start(group)
             await stack.enter_async_context(control.serving(self.settings.home.state_directory, self._answer))
+            await stack.enter_async_context(self._links.serving())
             working = [
                 group.create_task(self._recorder.run(), name="recorder"),
                 group.create_task(self._courier.run(), name="courier"),
+                group.create_task(self._phones.keep_ready(), name="phones"),
                 group.create_task(self._attending.run(), name="attending"),
                 group.create_task(self._rounds(), name="rounds"),
                 group.create_task(self._afar.run(), name="commands"),
+                *(group.create_task(told.run(), name="telling") for told in self._telling()),
             ]
             scheduler.start()
             self._manager.ready()
@@ -214,8 +228,8 @@ class Daemon:
             if self._stopping.is_set():
                 raise HearthbeatError("stops", where="the daemon", mend="start it again")
             settings = await asyncio.to_thread(self._read_settings)
-            contacts = [Contact(contact.id, contact_url(contact)) for contact in settings.contacts]
-            fixed = {name: getattr(self.settings, name) for name in ("home", "broker", "store", "log")}
+            contacts = [contact_of(contact) for contact in settings.contacts]
+            fixed = {name: getattr(self.settings, name) for name in ("home", "broker", "web", "store", "log")}
             left = [name for name, table in fixed.items() if getattr(settings, name) != table]
             self.settings = settings.model_copy(update=fixed)
             self._courier.take_on(contacts)
@@ -286,9 +300,8 @@ class Daemon:
     def _start_publisher(self, path: Path) -> Publisher | None:
         if self.settings.broker is None:
             return None
-        fields = self.settings.broker.model_dump(exclude={"outbox_budget_mb"})
         publisher = Publisher(
-            Broker(**fields),
+            Broker(**self.settings.broker.connection),
             path,
             self.settings.home.id,
             clock=self.clock,
@@ -299,20 +312,22 @@ class Daemon:
         return publisher
 
     def _make_recorder(self, store: Store) -> Recorder:
-        def tell_minute(dirty: DirtyMinute) -> OutboxMessage:
-            summaries = summaries_of(store, dirty, partial(self._household.order, dirty.person))
-            kept_s = self.settings.store.keep_raw_days * SECONDS_PER_DAY
-            gone = RAW_CHANNELS if dirty.end < self.clock.wall() - kept_s else ()
-            return messages.minute_summary(self.settings.home.id, dirty, summaries, gone)
-
         return Recorder(
             store,
             clock=self.clock,
             interval_s=self.settings.store.commit_interval_s,
-            tell_minute=tell_minute if self._publisher is not None else None,
             committed=self._committed,
             progress=self.progress.register("recorder", RECORDER_LIMIT_S),
         )
+
+    def _telling(self) -> list[Telling]:
+        """What tells the broker of minutes, hours and days; nothing where there is no broker."""
+        home = home_of(self.settings, self._store)
+        if home is None:
+            return []
+        progress = self.progress.register("telling", PIPELINE_LIMIT_S)
+        order, told = self._household.order, self._committed
+        return [Telling(self.settings, self._store, self._recorder, self.clock, home, order, told, progress)]
 
     def _committed(self) -> None:
         self._courier.wake()
@@ -362,6 +377,7 @@ class Daemon:
             "claims": {"waiting": stored.waiting_claims},
             "notifications": {"waiting": stored.unsent_notifications},
             "broker": self._broker_snapshot(),
+            "links": dict(self._links.counts),
             "shared": [device.wearable.snapshot(now) for device in self._household.shared],
             "bluetooth": status.bluetooth_fields(self._household.scanner.status),
             "open_faults": self._faults.snapshot(),
@@ -381,7 +397,8 @@ class Daemon:
 
     def _present_faults(self) -> list[str]:
         """What is wrong now, and what was lost since the start: one line each."""
-        troubles = (*self._models.values(), self._recorder.fault, self._maintenance.fault, self._nights.fault)
+        parts = (self._recorder, self._maintenance, self._nights, self._links)
+        troubles = (*self._models.values(), *(part.fault for part in parts))
         faults = [trouble for trouble in troubles if trouble is not None]
         if self._recorder.dropped_readings:
             faults.append(f"{self._recorder.dropped_readings} readings were dropped while the disk refused them")

@@ -25,8 +25,8 @@ from edge.daemon import Daemon
 from edge.demo_view import TRACE, Scene, View, alert_of, broker_line, kind_of
 from edge.logs import set_up_logs
 from edge.readings import AlertState, Risk
-from edge.recorder import MINUTE_GRACE_S
 from edge.settings import LogSettings, Settings
+from edge.telling import GRACE_S
 from edge.virtual.broker import Arrival, VirtualBroker
 from edge.virtual.phone import VirtualPhone
 from edge.virtual.radio import VirtualRadio
@@ -129,7 +129,14 @@ class _Performance:
                     }
                 ],
                 "contacts": [{"id": "phone", "url": phone.url}],
-                "broker": {"host": broker.host, "port": broker.port, "protocol": "3.1.1", "tls": False},
+                "broker": {
+                    "summary_every_min": 1,
+                    "pseudonyms": False,
+                    "host": broker.host,
+                    "port": broker.port,
+                    "protocol": "3.1.1",
+                    "tls": False,
+                },
             }
         )
         return Daemon(
@@ -193,7 +200,7 @@ class _Performance:
         if playing.done():
             await playing
             patience = time.monotonic() + END_PATIENCE_S
-            closed = self._clock.wall() + MINUTE_GRACE_S + daemon.settings.store.commit_interval_s + 1.0
+            closed = self._clock.wall() + GRACE_S + daemon.settings.store.commit_interval_s + 1.0
             while self._clock.wall() < closed and time.monotonic() < patience:
                 await self._look(daemon, strap, phone)
         else:

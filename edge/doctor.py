@@ -184,7 +184,7 @@ class Doctor:
     async def _broker(self, settings: Settings) -> Check:
         if settings.broker is None:
             return Check("broker", Verdict.OK, "none is configured: nothing leaves the house but notifications")
-        broker = Broker(**settings.broker.model_dump(exclude={"outbox_budget_mb"}))
+        broker = Broker(**settings.broker.connection)
         try:
             await asyncio.to_thread(knock, broker, settings.home.id)
         except BrokerError as error:

@@ -8,7 +8,7 @@ a full disk is no reason to leave a person untold.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, ParamSpec, TypeVar
@@ -21,6 +21,7 @@ from edge.readings import (
     RAW_CHANNELS,
     Alert,
     Assessment,
+    Attempt,
     Channel,
     Claim,
     DueNotification,
@@ -30,7 +31,6 @@ from edge.readings import (
     Reading,
 )
 from edge.store.blocks import is_storable
-from edge.store.minutes import DirtyMinute
 from edge.store.notifications import PUT_OFF_S
 from edge.store.store import Batch, Store
 
@@ -41,11 +41,6 @@ MOST_WAITING: Final = 50_000
 MOST_RAW_WAITING: Final = 600_000
 # Values that take about as much memory as a Reading does without them.
 _READING_COST: Final = 8
-# A minute is told this long after its end: packets may be held or late for seconds (see RrTimeline), and group commits
-# come every few. What comes still later is told as a further revision. Our choice.
-MINUTE_GRACE_S: Final = 20.0
-# Minutes that are told at a time, so that a backfill of days keeps no commit waiting. Our choice: about ten a second.
-MOST_MINUTES: Final = 60
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -118,7 +113,6 @@ class _Waiting:
 class Recorder:
     """Everything that the daemon stores goes through here, in one worker thread of its own.
 
-    `tell_minute` makes the message of a closed minute and runs in that thread; None when there is nobody to tell.
     `committed` is called after each commit that holds notifications or messages. `dropped_readings` counts what the
     disk refused for so long that memory was full, `unstorable_readings` what no store can take.
     """
@@ -129,14 +123,12 @@ class Recorder:
         *,
         clock: Clock,
         interval_s: float,
-        tell_minute: Callable[[DirtyMinute], OutboxMessage] | None = None,
         committed: Callable[[], None] = _nothing,
         progress: Callable[[], None] = _nothing,
     ) -> None:
         self._store = store
         self._clock = clock
         self._interval_s = interval_s
-        self._tell_minute = tell_minute
         self._committed = committed
         self._progress = progress
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
@@ -189,7 +181,7 @@ class Recorder:
         await self.commit()
 
     async def run(self) -> None:
-        """Commit the first Readings at once, then every `interval_s`, and tell the minutes that have closed."""
+        """Commit the first Readings at once, then every `interval_s`."""
         first = asyncio.create_task(self._commit_first())
         try:
             await self._commit_regularly()
@@ -205,7 +197,6 @@ class Recorder:
         while True:
             await self._clock.sleep(self._interval_s)
             await self.commit()
-            await self.tell_minutes(self._clock.wall() - MINUTE_GRACE_S)
             self._progress()
 
     async def commit(self) -> None:
@@ -225,18 +216,6 @@ class Recorder:
             if waiting.notifications or waiting.messages:
                 self._committed()
 
-    async def tell_minutes(self, before: float) -> None:
-        """Put the summaries of all minutes that ended before `before` (seconds since 1970 UTC) into the outbox."""
-        if self._tell_minute is None:
-            return
-        try:
-            told = await self.call(self._summarise, self._tell_minute, before)
-        except StoreError as error:
-            self._complain(error)
-            return
-        if told:
-            self._committed()
-
     async def close(self) -> None:
         """Commit what waits and end the thread."""
         await self.commit()
@@ -245,9 +224,13 @@ class Recorder:
     async def due_notifications(self, now: float) -> list[DueNotification]:
         """See NotificationQueue; what the disk has refused so far is among them."""
         unstored = [
-            DueNotification(notification, attempts=0, perhaps_repeated=False)
+            DueNotification(
+                notification,
+                attempts=0,
+                perhaps_repeated=False,
+                is_due=not now < self._retry_at.get(notification.id, now) <= now + PUT_OFF_S,
+            )
             for notification in self._waiting.notifications
-            if not now < self._retry_at.get(notification.id, now) <= now + PUT_OFF_S
         ]
         try:
             return unstored + await self.call(self._store.notifications.due_notifications, now)
@@ -256,33 +239,49 @@ class Recorder:
                 return unstored
             raise
 
-    async def mark_sending(self, notification_id: str, now: float) -> None:
+    async def told_since(self, moment: float) -> Mapping[str, Sequence[float]]:
         """See NotificationQueue."""
-        if not self._unstored(notification_id):
-            await self.call(self._store.notifications.mark_sending, notification_id, now)
+        return await self.call(self._store.notifications.told_since, moment)
 
-    async def mark_sent(self, notification_id: str, now: float) -> None:
+    async def make_due(self, contacts: Sequence[str] | None, now: float) -> None:
+        """See NotificationQueue."""
+        for notification in self._waiting.notifications:
+            if contacts is None or notification.contact in contacts:
+                self._retry_at.pop(notification.id, None)
+        await self.call(self._store.notifications.make_due, contacts, now)
+
+    async def mark_sending(self, notification_ids: Sequence[str], now: float) -> None:
+        """See NotificationQueue."""
+        stored = self._stored(notification_ids)
+        if stored:
+            await self.call(self._store.notifications.mark_sending, stored, now)
+
+    async def mark_sent(self, notification_ids: Sequence[str], now: float, log: Sequence[Attempt] = ()) -> None:
         """See NotificationQueue; one that was never stored need not be stored any more."""
-        if self._unstored(notification_id):
-            self._waiting.notifications = [n for n in self._waiting.notifications if n.id != notification_id]
-        else:
-            await self.call(self._store.notifications.mark_sent, notification_id, now)
+        stored = self._stored(notification_ids)
+        self._waiting.notifications = [n for n in self._waiting.notifications if n.id not in notification_ids]
+        if stored:
+            await self.call(self._store.notifications.mark_sent, stored, now, log)
 
-    async def mark_failed(self, notification_id: str, next_try: float, reason: str) -> None:
+    async def mark_failed(
+        self,
+        notification_ids: Sequence[str],
+        next_try: float,
+        reason: str,
+        log: Sequence[Attempt] = (),
+        *,
+        perhaps_told: bool = False,
+    ) -> None:
         """See NotificationQueue."""
-        if self._unstored(notification_id):
-            self._retry_at[notification_id] = next_try
-        else:
-            await self.call(self._store.notifications.mark_failed, notification_id, next_try, reason)
+        stored = self._stored(notification_ids)
+        self._retry_at.update(dict.fromkeys(set(notification_ids).difference(stored), next_try))
+        if stored:
+            mark = self._store.notifications.mark_failed
+            await self.call(mark, stored, next_try, reason, log, perhaps_told=perhaps_told)
 
-    def _unstored(self, notification_id: str) -> bool:
-        return any(notification.id == notification_id for notification in self._waiting.notifications)
-
-    def _summarise(self, tell: Callable[[DirtyMinute], OutboxMessage], before: float) -> int:
-        dirty = self._store.minutes.dirty_minutes(before, MOST_MINUTES)
-        if dirty:
-            self._store.minutes.commit_summaries([(minute, tell(minute)) for minute in dirty])
-        return len(dirty)
+    def _stored(self, notification_ids: Sequence[str]) -> list[str]:
+        unstored = {notification.id for notification in self._waiting.notifications}
+        return [identifier for identifier in notification_ids if identifier not in unstored]
 
     def _store_all(self, waiting: _Waiting) -> None:
         """Commit all that waits; what can't ever be stored is dropped, lest all else waits for it for ever."""

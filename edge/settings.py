@@ -11,14 +11,15 @@ import re
 import tomllib
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from edge.alerts.care import Care
 from edge.care_settings import CareSettings, check_care
 from edge.contact_settings import ContactSettings
 from edge.errors import SettingsError
+from edge.household_key import PublicKey
 from edge.identifiers import Identifier
 from edge.readings import Channel
 from edge.remote_settings import CommandSettings, ModelSettings
@@ -43,6 +44,13 @@ def _address(value: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_address)]
+
+
+def _seal_to(value: str | PublicKey) -> PublicKey:
+    return value if isinstance(value, PublicKey) else PublicKey.parse(value)
+
+
+SealTo = Annotated[PublicKey, BeforeValidator(_seal_to)]
 
 
 class _Table(BaseModel):
@@ -141,8 +149,8 @@ class SharedSettings(_Table):
     people: list[Identifier] = Field(default=[], title="who uses it, by person id; without it, everybody")
 
 
-class BrokerSettings(_Table):
-    """The MQTT 5 broker that receives summaries and alerts."""
+class ConnectionSettings(_Table):
+    """How to reach an MQTT broker."""
 
     host: str = Field(min_length=1, title="host name or address")
     port: int = Field(default=8883, ge=1, le=65535, title="TCP port")
@@ -153,6 +161,25 @@ class BrokerSettings(_Table):
     key_file: Path | None = Field(default=None, title="key of the client certificate")
     username: str | None = Field(default=None, title="user name")
     password_file: Path | None = Field(default=None, title="file that holds the password")
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        """What cloud_sync.broker.Broker takes, by its own names."""
+        return {name: getattr(self, name) for name in ConnectionSettings.model_fields}
+
+
+class BrokerSettings(ConnectionSettings):
+    """The MQTT 5 broker that receives summaries and alerts."""
+
+    pseudonyms: bool = Field(
+        default=True, title="whether people appear by pseudonyms that only this home can tell; else by their ids"
+    )
+    encrypt_to: SealTo | None = Field(
+        default=None, title="the household's public key (`hearthbeat keys new`); then the broker sees topics only"
+    )
+    summary_every_min: int = Field(
+        default=60, ge=1, le=60, title="how often minutes are told, in one message each time, minutes"
+    )
     outbox_budget_mb: int = Field(default=64, ge=1, le=65536, title="disk that unsent messages may take, MB")
 
 

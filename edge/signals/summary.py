@@ -1,7 +1,8 @@
-"""What one minute of one channel was like, in a few numbers: all that leaves the house of a signal."""
+"""What a minute, an hour or a day of one channel was like, in a few numbers: all that leaves the house of a signal."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,11 +25,11 @@ _GRAVITY_MG: Final = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
-class MinuteSummary:
-    """One minute of one channel; values are in the channel's unit, and None where they cannot be known.
+class Summary:
+    """A stretch of one channel; values are in the channel's unit, and None where they cannot be known.
 
     `n` good samples, of which the rest tells: good are those of a worn wearable, within the channel's range and not
-    marked as artefacts. `coverage` is the share of the minute that they cover, 0..1: for RR intervals their sum, for
+    marked as artefacts. `coverage` is the share of the stretch that they cover, 0..1: for RR intervals their sum, for
     heart rate how many of the 60 a minute there are, for raw channels the time without a gap; None for a channel
     without a pace. `artefacts` is the count of marked samples, None where nobody has looked for them. `sd` is the
     sample standard deviation (n - 1); percentiles are interpolated linearly (type 7 of Hyndman and Fan, The American
@@ -52,14 +53,16 @@ class MinuteSummary:
     maximum: float | None = None
 
 
-def summarise_minute(
+def summarise(
     channel: Channel,
     values: NDArray[np.float64],
     quality: NDArray[np.uint8],
     marks: NDArray[np.bool_] | None = None,
     times: NDArray[np.float64] | None = None,
-) -> MinuteSummary | None:
-    """Sum up the samples of one minute, None where there are none.
+    *,
+    seconds: float = _MINUTE_S,
+) -> Summary | None:
+    """Sum up the samples of a stretch of `seconds`, None where there are none.
 
     `values` are in the channel's unit, `quality` holds the flags of Quality, `marks` is True where a sample is an
     artefact, `times` are seconds since 1970 UTC, needed for the coverage of raw channels; all have the shape
@@ -67,16 +70,18 @@ def summarise_minute(
     """
     if not values.size:
         return None
-    sound = (quality & _BAD) == 0
     if channel in RAW_CHANNELS:
-        return _raw_summary(channel, values[sound], None if times is None else times[sound])
+        tally = RawTally(channel)
+        tally.add(values, quality, times)
+        return tally.summary(seconds)
+    sound = (quality & _BAD) == 0
     artefacts = None if marks is None else int(np.count_nonzero(marks & sound))
     good = values[sound] if marks is None else values[sound & ~marks]
-    coverage = _coverage(channel, good)
+    coverage = _coverage(channel, good, seconds)
     if not good.size:
-        return MinuteSummary(n=0, coverage=coverage, artefacts=artefacts)
+        return Summary(n=0, coverage=coverage, artefacts=artefacts)
     p5, p50, p95 = np.percentile(good, (5.0, 50.0, 95.0))
-    return MinuteSummary(
+    return Summary(
         n=good.size,
         coverage=coverage,
         artefacts=artefacts,
@@ -90,29 +95,65 @@ def summarise_minute(
     )
 
 
-def _raw_summary(channel: Channel, values: NDArray[np.float64], times: NDArray[np.float64] | None) -> MinuteSummary:
-    """Of good samples in the order of time, some or none."""
-    coverage = None
-    if times is not None:
-        steps = np.diff(times)
-        coverage = min(1.0, float(steps[steps <= _RAW_GAP_S].sum()) / _MINUTE_S)
-    if channel is not Channel.ACCELERATION or not len(values):
-        return MinuteSummary(n=len(values), coverage=coverage, artefacts=None)
-    length_mg = np.sqrt(np.square(values).sum(axis=1))
-    enmo_mg = np.maximum(length_mg - _GRAVITY_MG, 0.0)
-    return MinuteSummary(
-        n=len(values),
-        coverage=coverage,
-        artefacts=None,
-        mean=float(enmo_mg.mean()),
-        sd=float(length_mg.std(ddof=1)) if len(values) > 1 else None,
-        maximum=float(enmo_mg.max()),
-    )
+class RawTally:
+    """A raw channel's Summary, piece by piece, so that a day of it need not be in memory at once."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._moves = channel is Channel.ACCELERATION
+        self._samples = 0
+        self._n = 0
+        self._covered_s: float | None = 0.0
+        self._last = -math.inf
+        self._enmo = 0.0
+        self._highest = 0.0
+        # The vector's length less 1 g, and its square: sums of small numbers lose little.
+        self._excess = 0.0
+        self._squares = 0.0
+
+    def add(self, values: NDArray[np.float64], quality: NDArray[np.uint8], times: NDArray[np.float64] | None) -> None:
+        """Take the next samples, in the order of time; shapes and units as for `summarise`."""
+        self._samples += len(values)
+        sound = (quality & _BAD) == 0
+        self._cover(None if times is None else times[sound])
+        good = values[sound]
+        self._n += len(good)
+        if self._moves and len(good):
+            excess = np.sqrt(np.square(good).sum(axis=1)) - _GRAVITY_MG
+            enmo = np.maximum(excess, 0.0)
+            self._enmo += float(enmo.sum())
+            self._highest = max(self._highest, float(enmo.max()))
+            self._excess += float(excess.sum())
+            self._squares += float(np.square(excess).sum())
+
+    def _cover(self, times: NDArray[np.float64] | None) -> None:
+        if times is None or self._covered_s is None:
+            self._covered_s = None
+        elif times.size:
+            steps = np.diff(times, prepend=self._last)
+            self._covered_s += float(steps[steps <= _RAW_GAP_S].sum())
+            self._last = float(times[-1])
+
+    def summary(self, seconds: float) -> Summary | None:
+        """Of all that was taken, as a stretch of `seconds`; None where nothing was."""
+        if not self._samples:
+            return None
+        coverage = None if self._covered_s is None else min(1.0, self._covered_s / seconds)
+        if not self._moves or not self._n:
+            return Summary(n=self._n, coverage=coverage, artefacts=None)
+        spread = max(0.0, self._squares - self._excess**2 / self._n)
+        return Summary(
+            n=self._n,
+            coverage=coverage,
+            artefacts=None,
+            mean=self._enmo / self._n,
+            sd=math.sqrt(spread / (self._n - 1)) if self._n > 1 else None,
+            maximum=self._highest,
+        )
 
 
-def _coverage(channel: Channel, good: NDArray[np.float64]) -> float | None:
+def _coverage(channel: Channel, good: NDArray[np.float64], seconds: float) -> float | None:
     if channel is Channel.RR_INTERVAL:
-        return min(1.0, float(good.sum()) / 1000.0 / _MINUTE_S)
+        return min(1.0, float(good.sum()) / 1000.0 / seconds)
     if channel in _PER_MINUTE:
-        return min(1.0, good.size / _PER_MINUTE[channel])
+        return min(1.0, good.size / _PER_MINUTE[channel] * _MINUTE_S / seconds)
     return None

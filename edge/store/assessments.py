@@ -78,6 +78,20 @@ class Assessments:
         rows = self._connection.rows(_RECENT, (person, risk, limit))
         return [_assessment(row) for row in rows]
 
+    def between(self, person: str, start: float, end: float) -> list[Assessment]:
+        """What was thought of windows with start < end of the window <= end (s since 1970 UTC), by risk and time.
+
+        Explanations and forecasts are left out.
+        """
+        rows = self._connection.rows(
+            "SELECT p.name, r.name, a.start, a.end, a.score, a.reason, m.name, a.coverage, NULL, NULL "
+            "FROM assessments a JOIN names p ON p.id = a.person JOIN names r ON r.id = a.risk "
+            "JOIN names m ON m.id = a.model "
+            "WHERE p.name = ? AND a.end > ? AND a.end <= ? ORDER BY r.name, a.end",
+            (person, start, end),
+        )
+        return [_assessment(row) for row in rows]
+
     def latest_assessments(self, person: str) -> list[Assessment]:
         """The newest assessment of each risk that has any."""
         return [item for risk in Risk for item in self.recent_assessments(person, risk, 1)]

@@ -27,6 +27,7 @@ _THEIRS: Final[dict[str, str]] = {
     "dirty_minutes": f"person = {_NAME}",
     "told": f"person = {_NAME}",
     "revisions": f"person = {_NAME}",
+    "stretches": f"person = {_NAME}",
     "names": "name = :person",
 }
 # The person's level in the topics of cloud_sync.messages: hearthbeat, version, home, person.
@@ -39,14 +40,19 @@ def people(connection: Connection) -> list[str]:
     return [person for (person,) in rows]
 
 
-def erase(connection: Connection, person: str) -> dict[str, int]:
+def erase(connection: Connection, person: str, pseudonym: str) -> dict[str, int]:
     """Take out all that is kept of `person`; how many rows of each table that were.
+
+    `pseudonym` is how the person is called in the topics of what waits for the broker; by an earlier edition, by name.
 
     Afterwards the file holds no page that once held it. What the memory card keeps in places that it has given up is
     beyond a program's reach. Raises StoreError when something of it is left, or another program is writing for long.
     """
     with connection.transaction(durable=True):
-        found = {"outbox": _erase_messages(connection, person), "candidates": _erase_candidate(connection, person)}
+        found = {
+            "outbox": _erase_messages(connection, {person, pseudonym}),
+            "candidates": _erase_candidate(connection, person),
+        }
         for table, theirs in _THEIRS.items():
             cursor = connection.execute(f"DELETE FROM {table} WHERE {theirs}", {"person": person})  # noqa: S608 -- ours
             found[table] = cursor.rowcount
@@ -55,9 +61,9 @@ def erase(connection: Connection, person: str) -> dict[str, int]:
     return {table: count for table, count in found.items() if count}
 
 
-def _erase_messages(connection: Connection, person: str) -> int:
+def _erase_messages(connection: Connection, names: set[str]) -> int:
     rows = connection.rows("SELECT position, topic FROM outbox")
-    theirs = [(position,) for position, topic in rows if topic.split("/")[_TOPIC_LEVEL : _TOPIC_LEVEL + 1] == [person]]
+    theirs = [(position,) for position, topic in rows if names & set(topic.split("/")[_TOPIC_LEVEL:][:1])]
     connection.execute_many("DELETE FROM outbox WHERE position = ?", theirs)
     return len(theirs)
 

@@ -7,6 +7,7 @@ forgotten whenever the process dies, and none is told twice alike.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from edge.store.assessments import name_ids
 from edge.store.connection import Connection
 from edge.store.outbox import Outbox
 from edge.store.signals import SECONDS_PER_MINUTE
+from edge.store.stretches import Span, Stretches
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,10 @@ class DirtyMinute:
 class Minutes:
     """The tables `dirty_minutes`, `told` and `revisions`."""
 
-    def __init__(self, connection: Connection, outbox: Outbox) -> None:
+    def __init__(self, connection: Connection, outbox: Outbox, stretches: Stretches) -> None:
         self._connection = connection
         self._outbox = outbox
+        self._stretches = stretches
 
     def mark(self, touched: Iterable[tuple[str, int]]) -> None:
         """Mark (person, minute) pairs, inside the caller's transaction."""
@@ -59,23 +62,53 @@ class Minutes:
             ((ids[person], minute) for person, minute in pairs),
         )
 
-    def dirty_minutes(self, before: float, limit: int = 1440) -> list[DirtyMinute]:
-        """The oldest `limit` marked minutes that end no later than `before` (seconds since 1970 UTC)."""
+    def mark_told(self, person: str, since: float, until: float) -> int:
+        """Mark the told minutes of a person between two times (s since 1970 UTC), to be told again; how many."""
+        with self._connection.transaction():
+            first, last = math.floor(since / SECONDS_PER_MINUTE), math.ceil(until / SECONDS_PER_MINUTE) - 1
+            told = self._connection.rows(
+                "SELECT max(t.first, ?), min(t.last, ?) FROM told t JOIN names n ON n.id = t.person "
+                "WHERE n.name = ? AND t.first <= ? AND t.last >= ?",
+                (first, last, person, last, first),
+            )
+            minutes = [minute for begin, end in told for minute in range(begin, end + 1)]
+            self.mark((person, minute) for minute in minutes)
+        return len(minutes)
+
+    def dirty_people(self, before: float) -> list[str]:
+        """Who has marked minutes that end no later than `before` (seconds since 1970 UTC)."""
+        rows = self._connection.rows(
+            "SELECT DISTINCT n.name FROM dirty_minutes d JOIN names n ON n.id = d.person WHERE (d.minute + 1) * ? <= ? "
+            "ORDER BY n.name",
+            (SECONDS_PER_MINUTE, before),
+        )
+        return [person for (person,) in rows]
+
+    def dirty_minutes(self, before: float, limit: int = 1440, person: str | None = None) -> list[DirtyMinute]:
+        """The oldest `limit` marked minutes, of all or `person`, that end no later than `before` (s since 1970 UTC)."""
         rows = self._connection.rows(
             "SELECT n.name, d.minute, coalesce(r.revision, (SELECT t.last >= d.minute FROM told t "
             "WHERE t.person = d.person AND t.first <= d.minute ORDER BY t.first DESC LIMIT 1), 0) + 1, d.touches "
             "FROM dirty_minutes d JOIN names n ON n.id = d.person "
             "LEFT JOIN revisions r ON r.person = d.person AND r.minute = d.minute "
-            "WHERE (d.minute + 1) * ? <= ? ORDER BY d.minute, n.name LIMIT ?",
-            (SECONDS_PER_MINUTE, before, limit),
+            "WHERE (d.minute + 1) * ? <= ? AND (? IS NULL OR n.name = ?) ORDER BY d.minute, n.name LIMIT ?",
+            (SECONDS_PER_MINUTE, before, person, person, limit),
         )
         return [DirtyMinute(*row) for row in rows]
 
-    def commit_summaries(self, summaries: Sequence[tuple[DirtyMinute, OutboxMessage]]) -> None:
-        """Put summaries into the outbox, note their revisions and take the marks away, in one transaction."""
+    def commit_summaries(
+        self,
+        minutes: Sequence[DirtyMinute],
+        messages: Sequence[OutboxMessage],
+        touched: Iterable[tuple[str, Span]] = (),
+    ) -> None:
+        """Put the messages that tell `minutes` into the outbox, note revisions and take marks away: one transaction.
+
+        `touched` are the hours and days that are to be told again with them.
+        """
         with self._connection.transaction():
-            ids = name_ids(self._connection, (dirty.person for dirty, _ in summaries))
-            for dirty, _ in summaries:
+            ids = name_ids(self._connection, (dirty.person for dirty in minutes))
+            for dirty in minutes:
                 minute = (ids[dirty.person], dirty.minute)
                 self._note_told(*minute)
                 if dirty.revision > 1:
@@ -86,7 +119,8 @@ class Minutes:
                     "DELETE FROM dirty_minutes WHERE person = ? AND minute = ? AND touches = ?",
                     (*minute, dirty.touches),
                 )
-            self._outbox.insert([message for _, message in summaries])
+            self._stretches.mark(touched)
+            self._outbox.insert(messages)
 
     def _note_told(self, person: int, minute: int) -> None:
         """Take a minute into the stretches of told ones: it lengthens one, joins two, or begins one of its own."""

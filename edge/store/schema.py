@@ -5,6 +5,7 @@ To change a table, add a migration below those that are there; never edit one th
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from contextlib import closing
 from typing import Final
@@ -13,6 +14,7 @@ from sqlite_utils import Database, Migrations
 
 from edge.errors import StoreError
 from edge.store.connection import Connection, store_error
+from edge.store.pseudonyms import KEY_BYTES
 
 MIGRATIONS: Final = Migrations("hearthbeat")
 
@@ -219,6 +221,29 @@ def questions(database: Database) -> None:
         "ALTER TABLE alerts ADD COLUMN help_at REAL",
     ):
         database.conn.execute(statement)
+
+
+@MIGRATIONS()
+def pseudonyms(database: Database) -> None:
+    """The key of the names under which people and wearables are known outside (see pseudonyms.py)."""
+    database.conn.execute("CREATE TABLE secrets (name TEXT PRIMARY KEY, secret BLOB NOT NULL) STRICT, WITHOUT ROWID")
+    database.conn.execute("INSERT INTO secrets VALUES ('pseudonyms', ?)", (secrets.token_bytes(KEY_BYTES),))
+
+
+@MIGRATIONS()
+def stretches(database: Database) -> None:
+    """Hours and days that are told of a person, and hours of Assessments (see stretches.py).
+
+    `touches` counts what came since the last telling, `revision` how often a stretch was told; `label` is a day's date
+    and time zone.
+    """
+    database.conn.execute(
+        """CREATE TABLE stretches (
+            person INTEGER NOT NULL REFERENCES names, level TEXT NOT NULL, start REAL NOT NULL, end REAL NOT NULL,
+            label TEXT NOT NULL DEFAULT '', touches INTEGER NOT NULL, revision INTEGER NOT NULL,
+            PRIMARY KEY (person, level, start)) STRICT, WITHOUT ROWID"""
+    )
+    database.conn.execute("CREATE INDEX stretches_touched ON stretches (end) WHERE touches > 0")
 
 
 def migrate(connection: Connection, migrations: Migrations = MIGRATIONS) -> None:

@@ -23,8 +23,10 @@ from edge.store.memories import Memories
 from edge.store.minutes import Minutes
 from edge.store.notifications import Notifications
 from edge.store.outbox import Outbox
+from edge.store.pseudonyms import Pseudonyms, stored_pseudonyms
 from edge.store.schema import migrate
 from edge.store.signals import Signals
+from edge.store.stretches import Stretches
 
 DEFAULT_OUTBOX_BUDGET: Final = 64 * 1024 * 1024
 _MANY_PAGES: Final = 65_536
@@ -49,10 +51,11 @@ class Batch:
 class Store:
     """The file `path`, made when it is not there; for one thread at a time, each further thread opens its own.
 
-    What is kept is reached through `signals`, `assessments`, `alerts`, `notifications`, `minutes`, `memories`,
-    `claims`, `commands`, `links` and `outbox`; `outbox_budget` is what unsent messages may take of the disk, bytes.
-    Every method raises StoreError when the file cannot be read or written; what was committed before is then unharmed,
-    and the call can be repeated.
+    What is kept is reached through `signals`, `assessments`, `alerts`, `notifications`, `minutes`, `stretches`,
+    `memories`, `claims`, `commands`, `links` and `outbox`; `outbox_budget` is what unsent messages may take of the
+    disk, bytes. `pseudonyms` are the names under which people and wearables are known outside. Every method raises
+    StoreError when the file cannot be read or written; what was committed before is then unharmed, and the call can be
+    repeated.
     """
 
     def __init__(self, path: Path, outbox_budget: int = DEFAULT_OUTBOX_BUDGET) -> None:
@@ -60,6 +63,7 @@ class Store:
         self._connection = Connection(path)
         try:
             migrate(self._connection)
+            self.pseudonyms: Pseudonyms = stored_pseudonyms(self._connection)
         except BaseException:
             self._connection.close()
             raise
@@ -69,7 +73,8 @@ class Store:
         self.notifications = Notifications(self._connection)
         self.memories = Memories(self._connection)
         self.outbox = Outbox(self._connection, outbox_budget)
-        self.minutes = Minutes(self._connection, self.outbox)
+        self.stretches = Stretches(self._connection, self.outbox)
+        self.minutes = Minutes(self._connection, self.outbox, self.stretches)
         self.claims = Claims(self._connection, self.signals, self.minutes)
         self.commands = Commands(self._connection, self.outbox)
         self.links = Links(self._connection)
@@ -84,6 +89,7 @@ class Store:
         with self._connection.transaction(durable=True):
             self.minutes.mark(self.signals.append(batch.readings))
             self.assessments.insert(batch.assessments)
+            self.stretches.mark_assessments(batch.assessments)
             self.alerts.upsert(batch.alerts)
             self.notifications.insert(batch.notifications)
             self.outbox.insert(batch.messages)
@@ -101,6 +107,7 @@ class Store:
             self.notifications.forget_before(time)
             self.alerts.forget_before(time)
             self.minutes.forget_before(time)
+            self.stretches.forget_before(time)
             self.claims.forget_before(time)
             self.links.forget_before(time)
 
@@ -110,7 +117,7 @@ class Store:
 
     def erase(self, person: str) -> dict[str, int]:
         """Take out all that is kept of a person, without a trace in the file; how many rows of each table that were."""
-        return erasure.erase(self._connection, person)
+        return erasure.erase(self._connection, person, self.pseudonyms.person(person))
 
     def maintain(self) -> None:
         """Give all free pages back to the disk; once a day is enough."""

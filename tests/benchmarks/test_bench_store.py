@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from cloud_sync.messages import minute_summary
+from cloud_sync.messages import Home, minute_summaries
 from edge.readings import CHANNELS, Channel, Quality, Reading
 from edge.store.store import Batch, Store
 from edge.virtual.recording import read_rr
@@ -84,9 +84,10 @@ def count(people: Sequence[Sequence[Reading]]) -> int:
 def tell_minutes(store: Store, before: float) -> None:
     """Put the summaries of the minutes before into the outbox, and take them out again."""
     while dirty := store.minutes.dirty_minutes(before):
-        told = [(minute, minute_summary("home", minute, {})) for minute in dirty]
-        store.minutes.commit_summaries(told)
-        store.outbox.delete_messages([message.id for _, message in told])
+        home = Home("home", store.pseudonyms)
+        told = [minute_summaries(home, [(minute, {})]) for minute in dirty]
+        store.minutes.commit_summaries(dirty, told)
+        store.outbox.delete_messages([message.id for message in told])
 
 
 @pytest.fixture(scope="module")

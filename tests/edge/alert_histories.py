@@ -31,6 +31,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from cloud_sync.messages import Home
 from edge.alerts.attention import Turn
 from edge.alerts.faults import FaultEpisodes, FaultRule, is_fault
 from edge.alerts.thresholds import Thresholds
@@ -131,7 +132,7 @@ class Lives(RuleBasedStateMachine):
         self.store = MortalStore(self.path)
         self.recorder = DirectRecorder(self.store, clock=self.clock, interval_s=6.0)
         self.attending = Attending(
-            "home",
+            Home("home", self.store.pseudonyms),
             self.recorder,
             self.clock,
             people=lambda: [ANNA],

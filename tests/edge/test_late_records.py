@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -12,17 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cloud_sync import messages
 from edge.bluetooth.link import Packet
-from edge.minute_summaries import summaries_of
 from edge.pipeline import Pipeline
-from edge.readings import Alert, Channel, OutboxMessage, Quality, Reading, Risk, Source, Window
+from edge.readings import Alert, Channel, Quality, Reading, Risk, Source, Window
 from edge.recorder import Recorder
 from edge.risk_watch import SILENCE_S, RiskWatch, is_past, series_span, stored_windows, watch_risk
 from edge.risks.catalogue import load_models
 from edge.settings import PersonSettings
 from edge.signals import acceleration
-from edge.store.minutes import DirtyMinute
 from edge.store.store import Store
 from edge.wearables.continuous_glucose import MEASUREMENT as CGM
 from edge.wearables.profile import Session
@@ -217,26 +213,3 @@ async def test_pain_15_a_fall_during_a_restart_is_looked_at_after_it(tmp_path: P
     ends = [window.end for window in (*before, *after)]
     assert ends == pytest.approx([window.end for window in expected], abs=0.05)
     assert any(np.abs(window.values).max() > 3000.0 for window in after)
-
-
-async def test_late_records_are_told_in_a_further_revision_with_all_that_the_minute_holds(tmp_path: Path) -> None:
-    at = START + 60.0 * 10
-    clock = ManualClock(START)
-    with Store(tmp_path / "hearthbeat.db") as store:
-
-        def tell(dirty: DirtyMinute) -> OutboxMessage:
-            return messages.minute_summary("home", dirty, summaries_of(store, dirty, lambda _: [STRAP]))
-
-        recorder = Recorder(store, clock=clock, interval_s=6.0, tell_minute=tell)
-        live = Reading("anna", STRAP, Channel.HEART_RATE, "bpm", at + 5.0, at + 5.0, (60.0,))
-        late = Reading("anna", STRAP, Channel.GLUCOSE, "mg/dL", at + 6.0, at + 7200.0, (100.0,))
-        other = Reading("anna", STRAP, Channel.GLUCOSE, "mg/dL", at - 294.0, at + 7200.0, (110.0,))
-        for readings in ([live], [late, other], [late, other]):
-            recorder.keep(readings, [])
-            await recorder.commit()
-            await recorder.tell_minutes(at + 86_400.0)
-        told = [json.loads(message.payload) for message in store.outbox.next_messages(9)]
-        await recorder.close()
-    found = {(one["minute"] - int(START) // 60, one["revision"]): sorted(one["channels"]) for one in told}
-    assert found == {(10, 1): ["heart_rate"], (10, 2): ["glucose", "heart_rate"], (5, 1): ["glucose"]}
-    assert len({one["id"] for one in told}) == 3

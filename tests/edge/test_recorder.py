@@ -23,8 +23,7 @@ from edge.readings import (
     Risk,
     Severity,
 )
-from edge.recorder import MINUTE_GRACE_S, MOST_MINUTES, MOST_RAW_WAITING, MOST_WAITING, Recorder
-from edge.store.minutes import DirtyMinute
+from edge.recorder import MOST_RAW_WAITING, MOST_WAITING, Recorder
 from edge.store.store import Store
 from tests.fakes.clock import ManualClock
 
@@ -57,15 +56,11 @@ def message(identifier: str = "message") -> OutboxMessage:
     return OutboxMessage(identifier, "hearthbeat/v1/home/anna/alert", b"{}", Priority.ALERT, START)
 
 
-def tell(dirty: DirtyMinute) -> OutboxMessage:
-    return message(f"{dirty.person}/{dirty.minute}/{dirty.revision}")
-
-
 @asynccontextmanager
 async def recording(path: Path) -> AsyncIterator[tuple[Recorder, Store, ManualClock]]:
     clock = ManualClock(START)
     with Store(path / "hearthbeat.db") as store:
-        recorder = Recorder(store, clock=clock, interval_s=6.0, tell_minute=tell)
+        recorder = Recorder(store, clock=clock, interval_s=6.0)
         try:
             yield recorder, store, clock
         finally:
@@ -114,21 +109,6 @@ async def test_commit_that_is_cancelled_before_its_turn_loses_nothing(tmp_path: 
         await busy
         await recorder.call(lambda: None)
         assert stored(store) == 1
-
-
-async def test_a_minute_is_told_once_and_again_when_late_beats_change_it(tmp_path: Path) -> None:
-    async with recording(tmp_path) as (recorder, store, _clock):
-        recorder.keep([rr(START, 800.0)], [])
-        await recorder.commit()
-        await recorder.tell_minutes(START + 30)
-        assert store.outbox.outbox_depth() == 0
-        await recorder.tell_minutes(START + 60 + MINUTE_GRACE_S)
-        await recorder.tell_minutes(START + 60 + MINUTE_GRACE_S)
-        assert [m.id[-2:] for m in store.outbox.next_messages(10)] == ["/1"]
-        recorder.keep([rr(START + 10, 800.0)], [])
-        await recorder.commit()
-        await recorder.tell_minutes(START + 60 + MINUTE_GRACE_S)
-        assert [m.id[-2:] for m in store.outbox.next_messages(10)] == ["/1", "/2"]
 
 
 async def test_a_full_disk_loses_nothing_and_leaves_nobody_untold(tmp_path: Path) -> None:
@@ -212,15 +192,6 @@ async def test_pain_22_while_the_disk_is_full_acceleration_goes_before_beats(tmp
         times = store.signals.series("anna", Channel.ACCELERATION, 0.0, START + 1e6).times
         assert times[0] == START + 20.0 * recorder.dropped_readings
         assert len(times) == (MOST_RAW_WAITING // 3000 + 50 - recorder.dropped_readings) * 1000
-
-
-async def test_a_backfill_of_days_is_told_bit_by_bit(tmp_path: Path) -> None:
-    async with recording(tmp_path) as (recorder, store, _clock):
-        recorder.keep([rr(START - 60.0 * minute, 800.0) for minute in range(2 * MOST_MINUTES)], [])
-        await recorder.commit()
-        for told in (MOST_MINUTES, 2 * MOST_MINUTES, 2 * MOST_MINUTES):
-            await recorder.tell_minutes(START + 60 + MINUTE_GRACE_S)
-            assert store.outbox.outbox_depth() == told
 
 
 async def test_pain_22_weeks_of_a_full_disk_take_no_more_memory(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.readings import Channel, Quality
-from edge.signals.summary import MinuteSummary, summarise_minute
+from edge.signals.summary import Summary, summarise
 
 
-def summarise(
+def summed(
     channel: Channel, values: list[float], quality: list[int] | None = None, marks: list[bool] | None = None
-) -> MinuteSummary | None:
-    return summarise_minute(
+) -> Summary | None:
+    return summarise(
         channel,
         np.array(values, np.float64),
         np.array([0] * len(values) if quality is None else quality, np.uint8),
@@ -26,7 +26,7 @@ def summarise(
 
 def test_a_minute_of_rr_intervals_is_told_in_numbers() -> None:
     values = [800.0, 900.0, 1000.0, 1100.0, 1200.0]
-    summary = summarise(Channel.RR_INTERVAL, values)
+    summary = summed(Channel.RR_INTERVAL, values)
     assert summary is not None
     assert (summary.n, summary.minimum, summary.maximum, summary.p50) == (5, 800.0, 1200.0, 1000.0)
     assert summary.mean == pytest.approx(1000.0)
@@ -38,42 +38,42 @@ def test_a_minute_of_rr_intervals_is_told_in_numbers() -> None:
 
 
 def test_pain_09_no_samples_are_no_summary() -> None:
-    assert summarise(Channel.RR_INTERVAL, []) is None
+    assert summed(Channel.RR_INTERVAL, []) is None
 
 
 @pytest.mark.parametrize("bad", [Quality.NO_CONTACT, Quality.OUT_OF_RANGE])
 def test_pain_09_samples_that_cannot_be_trusted_count_for_nothing(bad: Quality) -> None:
-    summary = summarise(Channel.HEART_RATE, [60.0, 300.0], [Quality.GOOD, bad])
+    summary = summed(Channel.HEART_RATE, [60.0, 300.0], [Quality.GOOD, bad])
     assert summary is not None
     assert (summary.n, summary.mean, summary.maximum) == (1, 60.0, 60.0)
     assert summary.sd is None
-    nothing = summarise(Channel.HEART_RATE, [300.0], [bad])
-    assert nothing == MinuteSummary(n=0, coverage=0.0, artefacts=None)
+    nothing = summed(Channel.HEART_RATE, [300.0], [bad])
+    assert nothing == Summary(n=0, coverage=0.0, artefacts=None)
 
 
 @pytest.mark.parametrize("known", [Quality.CONTACT_UNKNOWN, Quality.GAP_BEFORE])
 def test_samples_of_a_strap_without_contact_bits_or_after_a_gap_are_good(known: Quality) -> None:
-    summary = summarise(Channel.HEART_RATE, [60.0] * 30, [known] * 30)
+    summary = summed(Channel.HEART_RATE, [60.0] * 30, [known] * 30)
     assert summary is not None
     assert (summary.n, summary.coverage) == (30, 0.5)
 
 
 def test_artefacts_are_counted_and_left_out() -> None:
-    summary = summarise(Channel.RR_INTERVAL, [800.0, 1600.0, 800.0], marks=[False, True, False])
+    summary = summed(Channel.RR_INTERVAL, [800.0, 1600.0, 800.0], marks=[False, True, False])
     assert summary is not None
     assert (summary.n, summary.artefacts, summary.maximum) == (2, 1, 800.0)
     assert summary.coverage == pytest.approx(1.6 / 60.0)
 
 
 def test_a_battery_has_no_pace_to_keep() -> None:
-    summary = summarise(Channel.BATTERY, [80.0])
+    summary = summed(Channel.BATTERY, [80.0])
     assert summary is not None
     assert summary.coverage is None
 
 
 @given(st.lists(st.floats(200.0, 3000.0), min_size=1, max_size=400))
 def test_the_numbers_keep_their_order(values: list[float]) -> None:
-    summary = summarise(Channel.RR_INTERVAL, values)
+    summary = summed(Channel.RR_INTERVAL, values)
     assert summary is not None
     assert summary.minimum is not None
     assert summary.p5 is not None
@@ -85,9 +85,9 @@ def test_the_numbers_keep_their_order(values: list[float]) -> None:
     assert 0.0 <= summary.coverage <= 1.0
 
 
-def raw(channel: Channel, times: list[float], values: list[list[float]] | list[float], bad: int = 0) -> MinuteSummary:
+def raw(channel: Channel, times: list[float], values: list[list[float]] | list[float], bad: int = 0) -> Summary:
     quality = [int(Quality.NO_CONTACT)] * bad + [0] * (len(times) - bad)
-    summary = summarise_minute(channel, np.array(values), np.array(quality, np.uint8), None, np.array(times))
+    summary = summarise(channel, np.array(values), np.array(quality, np.uint8), None, np.array(times))
     assert summary is not None
     return summary
 
@@ -116,4 +116,4 @@ def test_pain_09_a_gap_in_a_raw_channel_is_not_covered() -> None:
 @pytest.mark.parametrize("channel", [Channel.ECG, Channel.PPG])
 def test_of_waves_nothing_leaves_the_house_but_how_much_there_is(channel: Channel) -> None:
     summary = raw(channel, [0.0, 0.01, 0.02], [1.0, 2.0, 3.0])
-    assert summary == MinuteSummary(n=3, coverage=0.02 / 60.0, artefacts=None)
+    assert summary == Summary(n=3, coverage=0.02 / 60.0, artefacts=None)

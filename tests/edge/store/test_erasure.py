@@ -45,7 +45,7 @@ def tell_minutes(store: Store) -> None:
         OutboxMessage(f"{m.person}/{m.minute}", f"hearthbeat/v1/anna/{m.person}/x", b"", Priority.SUMMARY, 0.0)
         for m in dirty
     ]
-    store.minutes.commit_summaries(list(zip(dirty, messages, strict=True)))
+    store.minutes.commit_summaries(dirty, messages)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def tell(store: Store, *minutes: DirtyMinute) -> list[str]:
         OutboxMessage(f"{dirty.person}-{dirty.minute}-{dirty.revision}", "t", b"", Priority.SUMMARY, dirty.end)
         for dirty in minutes
     ]
-    store.minutes.commit_summaries(list(zip(minutes, messages, strict=True)))
+    store.minutes.commit_summaries(minutes, messages)
     return [message.id for message in messages]
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.minute_summaries import summaries_of
 from edge.readings import CHANNELS, Channel, Quality, Reading
 from edge.store.minutes import DirtyMinute
 from edge.store.store import Batch, Store
+from edge.summaries import summaries_of
 
 START = 60.0 * 30_000_000
 MINUTE = DirtyMinute("anna", 30_000_000, 1, 1)
@@ -38,7 +38,7 @@ def keep(
 
 
 def mean(store: Store) -> float:
-    summary = summaries_of(store, MINUTE, lambda _: (STRAP, WATCH))[Channel.HEART_RATE]
+    summary = summaries_of(store, "anna", MINUTE.start, MINUTE.end, lambda _: (STRAP, WATCH))[Channel.HEART_RATE]
     assert summary.mean is not None
     return summary.mean
 
