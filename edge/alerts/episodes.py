@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from edge.phrases import phrase
 from edge.readings import Alert, AlertState, Assessment, Explanation, Severity
 
 # Votes that are kept: at 200 beats a minute a window of 30 new beats comes every 9 s, so this is a quarter of an hour.
@@ -139,7 +140,8 @@ class Episodes:
             since=agreeing[0].start,
             opened_at=assessment.end,
             cleared_at=None,
-            explanation=assessment.explanation or Explanation(f"{len(agreeing)} of {self.rule.n} windows agreed."),
+            explanation=assessment.explanation
+            or Explanation(phrase("{count} of {all} windows agreed.", count=len(agreeing), all=self.rule.n)),
         )
         self._raised_at = assessment.end
         return self.open_alert
@@ -148,13 +150,20 @@ class Episodes:
         assert self.open_alert is not None  # noqa: S101 -- see weigh
         last = list(self._votes)[-self.rule.n :]
         calm = [v for v in last if v.score is not None and v.score < self.rule.clear_threshold]
-        if len(calm) < self.rule.clear_k or calm[0].start < self.open_alert.opened_at:
+        # A stored time from before the clock was set back may lie ahead: it holds nothing up.
+        if len(calm) < self.rule.clear_k or calm[0].start < self.open_alert.opened_at <= assessment.end:
             return None
         cleared = replace(
             self.open_alert,
             state=AlertState.CLEARED,
             cleared_at=assessment.end,
-            explanation=Explanation(f"{len(calm)} of the last {self.rule.n} windows showed no sign of it any more."),
+            explanation=Explanation(
+                phrase(
+                    "{count} of the last {all} windows showed no sign of it any more.",
+                    count=len(calm),
+                    all=self.rule.n,
+                )
+            ),
         )
         self.open_alert = None
         return cleared

@@ -168,6 +168,13 @@ def test_a_clock_that_was_set_back_does_not_prolong_the_rest() -> None:
     assert len(weigh(episodes, [0.9])) == 1
 
 
+def test_pain_23_a_clock_that_is_set_back_delays_no_all_clear() -> None:
+    episodes = Episodes(RESTING, Severity.WARNING)
+    assert len(weigh(episodes, [0.9], first=1000)) == 1
+    (cleared,) = weigh(episodes, [0.1] * 10)
+    assert cleared.state is AlertState.CLEARED
+
+
 @given(st.lists(st.one_of(st.none(), st.floats(0.0, 1.0)), max_size=120), st.integers(0, 119))
 def test_pain_14_the_rest_outlives_a_restart(scores: list[float | None], cut: int) -> None:
     whole = weigh(Episodes(RESTING, Severity.WARNING), scores)
