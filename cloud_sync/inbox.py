@@ -163,12 +163,12 @@ class Inbox:
         times.append(now)
 
     def _count(self, reason: str, key: str) -> None:
+        """Count a refusal; nobody is woken for it, lest a flood keeps the home busy."""
         with self._counting:
             first = not self._refusals
             self._refusals[reason, key] = self._refusals.get((reason, key), 0) + 1
         if first:
             _log.warning("what came as a command is refused", reason=reason, key=key or None)
-            self._wake()
 
 
 def refused(admitted: Admitted, error: RejectedError, now: float) -> Audit:

@@ -36,6 +36,7 @@ class Afar:
         recorder: Recorder,
         attending: Answering,
         reload: Callable[[], Awaitable[list[str]]],
+        committed: Callable[[], None],
     ) -> None:
         """Give it what it may set in motion."""
         hands = Hands(
@@ -44,6 +45,7 @@ class Afar:
             reload,
             lambda name: _person(name, self._settings, store),
             self._settings_file,
+            committed,
         )
         self._commanding = Commanding(self._settings.home.id, self.inbox, store, recorder, self._clock, hands)
         self._commanding.take_on(self._settings)

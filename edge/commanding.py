@@ -42,6 +42,8 @@ from edge.store.store import Store
 FORGED_S: Final = 3600.0
 # The most that is told again at once, in seconds: a month of minutes. Our choice.
 MOST_DATA_S: Final = 31 * 86_400.0
+# How often it is looked what was refused, s: so often at most a flood of forgeries is written down. Our choice.
+LOOK_EVERY_S: Final = 30.0
 # How long the disk is left alone after it refused, s.
 RETRY_S: Final = 10.0
 _MOST_WORDS: Final = 200
@@ -68,13 +70,18 @@ class Updating(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """What a command may set in motion; `person` says who is called so outside, `settings_file` is what is changed."""
+    """What a command may set in motion.
+
+    `person` says who is called so outside, `settings_file` is what is changed, and `committed` is to be called when
+    there is something to send.
+    """
 
     attending: Answering
     updates: Updating
     reload: Callable[[], Awaitable[list[str]]]
     person: Callable[[str], str | None]
     settings_file: Path | None
+    committed: Callable[[], None]
 
 
 def trusted_keys(settings: Settings) -> dict[str, TrustedKey]:
@@ -104,7 +111,19 @@ class Commanding:
         self._inbox.take_on(self._keys)
 
     async def run(self, arrived: asyncio.Event) -> None:
-        """Obey what waits, then whatever `arrived` tells of, until cancelled."""
+        """Obey what waits, then whatever `arrived` tells of, until cancelled; and look every LOOK_EVERY_S."""
+        looking = asyncio.create_task(self._look_regularly(arrived))
+        try:
+            await self._obey_for_ever(arrived)
+        finally:
+            looking.cancel()
+
+    async def _look_regularly(self, arrived: asyncio.Event) -> None:
+        while True:
+            await self._clock.sleep(LOOK_EVERY_S)
+            arrived.set()
+
+    async def _obey_for_ever(self, arrived: asyncio.Event) -> None:
         while True:
             arrived.clear()
             try:
@@ -120,6 +139,7 @@ class Commanding:
         await self._write_refusals()
         for waiting in await self._recorder.call(self._store.commands.waiting):
             await self._settle(waiting)
+            self._hands.committed()
 
     def faults(self) -> dict[str, str | None]:
         """What is wrong with the way of commands, by part: a sentence, None where nothing is."""

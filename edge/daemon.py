@@ -182,7 +182,7 @@ class Daemon:
                 say=self._attending.say_fault,
             )
             await self._faults.restore()
-            self._afar.begin(store, self._recorder, self._attending, self.reload)
+            self._afar.begin(store, self._recorder, self._attending, self.reload, self._committed)
             await self._live(stack)
 
     async def _live(self, stack: AsyncExitStack) -> None:

@@ -58,7 +58,8 @@ class Home:
         self.store = Store(self.store_path)
         self.recorder = Recorder(self.store, clock=self.clock, interval_s=6.0)
         self.inbox = Inbox("home", self.clock, trusted_keys(self.settings), lambda: None)
-        hands = Hands(self, self, self.reload, lambda name: "anna" if name in {"anna", "p-x"} else None, self.path)
+        known = {"anna": "anna", "p-x": "anna"}
+        hands = Hands(self, self, self.reload, known.get, self.path, lambda: None)
         self.commanding = Commanding("home", self.inbox, self.store, self.recorder, self.clock, hands)
         self.commanding.take_on(self.settings)
 
