@@ -145,6 +145,7 @@ class Daemon:
                 self._contacts,
                 self.clock,
                 send=self._phones.send,
+                reach=self._phones.reaches,
                 chance=self._chance,
                 progress=self.progress.register("courier", COURIER_LIMIT_S),
                 actions=self._links.actions,

@@ -376,12 +376,31 @@ class DueNotification:
     """A Notification whose time to be sent has come, and what happened to it so far.
 
     `perhaps_repeated` says that an earlier attempt was cut off before its outcome was known, so that the contact may
-    have seen it already.
+    have seen it already. One that is not due waits for its next attempt, and goes along with what is.
     """
 
     notification: Notification
     attempts: int
     perhaps_repeated: bool
+    is_due: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to hand a message to a contact's channel, at `at`: accepted, or why not.
+
+    `channel` is what the channel's service calls itself; `message` is the same for all that went in one message.
+    """
+
+    message: str
+    channel: str
+    at: float
+    reason: str | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the channel took it."""
+        return self.reason is None
 
 
 # Who a Reading belongs to while nobody knows: no id of a person (see settings) is empty.

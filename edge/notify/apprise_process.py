@@ -3,8 +3,9 @@
 Standard input is a socket over which the daemon hands one further socket for each request: JSON comes in by it, and
 lines of JSON go out, of which the last is the answer. A request holds `url` and, unless the URL is only to be checked,
 `title`, `body`, `severity`, `actions` (each with `label` and `url`) and `picture` (a Chart, or null); the answer holds
-`accepted`, `reason` and `service`. One with `reach`, a host and a port, only asks whether that host answers. A line
-with `asks_for`, a host and a port, goes ahead of the answer when a channel looks for its service.
+`accepted`, `reason`, `service`, and `refused` where the service has answered and declined. One with `reach`, a host and
+a port, only asks whether that host answers. A line with `asks_for`, a host and a port, goes ahead of the answer when a
+channel looks for its service.
 
 Secrets come by socket because arguments are for everybody to see, and a reason is made of our own words and a status
 number because Apprise's words may hold parts of the URL. A fork, because one that hangs is ended by the kernel and
@@ -60,21 +61,20 @@ def answer(request: Mapping[str, Any]) -> _Answer:
     logging.getLogger("apprise").addHandler(complaints)
     phone = apprise.Apprise()
     if not phone.add(request["url"]):
-        return {"accepted": False, "reason": "Apprise does not understand the URL", "service": ""}
+        return {"accepted": False, "reason": "Apprise does not understand the URL", "service": "", "refused": True}
     (service,) = phone  # one URL is one service
     named: _Answer = {"service": str(service.service_name)}
     if "body" not in request:
-        return {"accepted": True, "reason": None, **named}
+        return {"accepted": True, "reason": None, "refused": False, **named}
     service.socket_read_timeout = max(service.socket_read_timeout, ANSWER_TIMEOUT_S)
     picture = _picture(request["picture"]) if service.attachment_support else None
     accepted = _notify(phone, request, picture)
-    reason = None if accepted else _reason(complaints.texts)
-    if picture is not None and _was_refused(complaints.texts):
+    if picture is not None and not accepted and _was_refused(complaints.texts):
         # Many a server takes no pictures, or none of this size: the words matter more.
         complaints.texts.clear()
         accepted = _notify(phone, request, None)
-        reason = None if accepted else _reason(complaints.texts)
-    return {"accepted": accepted, "reason": reason, **named}
+    reason = None if accepted else _reason(complaints.texts)
+    return {"accepted": accepted, "reason": reason, "refused": not accepted and _was_refused(complaints.texts), **named}
 
 
 def _notify(phone: apprise.Apprise, request: Mapping[str, Any], picture: AttachFile | None) -> bool:
@@ -137,8 +137,8 @@ def _reached(host: str, port: int) -> _Answer:
     try:
         socket.create_connection((host, port)).close()
     except OSError:
-        return {"accepted": False, "reason": "out of reach", "service": ""}
-    return {"accepted": True, "reason": None, "service": ""}
+        return {"accepted": False, "reason": "out of reach", "service": "", "refused": False}
+    return {"accepted": True, "reason": None, "service": "", "refused": False}
 
 
 def _serve(connection: socket.socket) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import tzinfo
 from typing import Final, Protocol, TypeVar
@@ -15,10 +15,13 @@ import structlog
 from edge.clock import Clock
 from edge.errors import StoreError
 from edge.notify import phone
+from edge.notify.bundles import HOUR_S, Bundle, bundles
+from edge.notify.channels import ChannelOrder
 from edge.notify.charts import Chart
-from edge.notify.phone import Action, Contact, Delivery, Message, PhoneChannel
-from edge.notify.texts import told_at
-from edge.readings import DueNotification, Notification
+from edge.notify.digest import composed
+from edge.notify.network import ASK_EVERY_S, NetworkWatch
+from edge.notify.phone import Action, Contact, Delivery, Host, Message, PhoneChannel
+from edge.readings import Attempt, DueNotification, Notification
 
 _T = TypeVar("_T")
 log = structlog.get_logger(__name__)
@@ -37,16 +40,30 @@ class NotificationQueue(Protocol):
     """Where notifications wait; each method raises StoreError when the store cannot."""
 
     async def due_notifications(self, now: float) -> Sequence[DueNotification]:
-        """Those whose time has come, oldest first; also those that a crash left between sending and its outcome."""
+        """All that waits, oldest first, if any is due; also what a crash left between sending and its outcome."""
 
-    async def mark_sending(self, notification_id: str, now: float) -> None:
-        """Keep that it is about to be sent: if no outcome follows, the contact may have seen it."""
+    async def told_since(self, moment: float) -> Mapping[str, Sequence[float]]:
+        """By contact, when messages were taken since `moment`."""
 
-    async def mark_sent(self, notification_id: str, now: float) -> None:
-        """Keep that its channel took it."""
+    async def make_due(self, contacts: Sequence[str] | None, now: float) -> None:
+        """Let all that waits for these contacts, or for everybody, be tried again at once."""
 
-    async def mark_failed(self, notification_id: str, next_try: float, reason: str) -> None:
-        """Keep that its channel did not take it, why, and when it is due again."""
+    async def mark_sending(self, notification_ids: Sequence[str], now: float) -> None:
+        """Keep that they are about to be sent: if no outcome follows, the contact may have seen them."""
+
+    async def mark_sent(self, notification_ids: Sequence[str], now: float, log: Sequence[Attempt] = ()) -> None:
+        """Keep that a channel took them, and the attempts that it took."""
+
+    async def mark_failed(
+        self,
+        notification_ids: Sequence[str],
+        next_try: float,
+        reason: str,
+        log: Sequence[Attempt] = (),
+        *,
+        perhaps_told: bool = False,
+    ) -> None:
+        """Keep that no channel took them, as far as is known, why, and when they are due again."""
 
 
 def retry_delay(attempts: int, chance: random.Random) -> float:
@@ -71,12 +88,17 @@ async def _no_picture(_notification: Notification) -> Chart | None:
     return None
 
 
+async def _never(_host: Host) -> bool:
+    return False
+
+
 class Courier:
     """Tells the phones; a contact whose channel hangs holds up no other contact.
 
-    `send` hands a message to a channel, `chance` gives the jitter, `zone` is the time zone of the texts (None: the
-    machine's), and `progress` is called whenever the courier has looked for work. `actions` makes the links of a
-    notification's buttons, in the moment in which it is sent, and `picture` what is to be drawn for it.
+    `send` hands a message to a channel, `reach` says whether a host answers; `chance` gives the jitter, `zone` is the
+    time zone of the texts and of quiet hours (None: the machine's), and `progress` is called whenever the courier has
+    looked for work. `actions` makes the links of a notification's buttons, in the moment in which it is sent, and
+    `picture` what is to be drawn for it.
     """
 
     def __init__(
@@ -86,6 +108,8 @@ class Courier:
         clock: Clock,
         *,
         send: Callable[[PhoneChannel, Message], Awaitable[Delivery]] = phone.send,
+        reach: Callable[[Host], Awaitable[bool]] = _never,
+        ask_every_s: float = ASK_EVERY_S,
         chance: random.Random | None = None,
         zone: tzinfo | None = None,
         progress: Callable[[], None] = _nothing,
@@ -96,6 +120,8 @@ class Courier:
         self._contacts = {contact.id: contact for contact in contacts}
         self._clock = clock
         self._send = send
+        self._network = NetworkWatch(reach, self._returned, ask_every_s)
+        self._order = ChannelOrder()
         self._chance = chance or random.Random()  # noqa: S311 -- jitter is no secret
         self._zone = zone
         self._progress = progress
@@ -103,17 +129,19 @@ class Courier:
         self._picture = picture
         self._woken = asyncio.Event()
         self._busy: set[str] = set()
+        self._told: defaultdict[str, list[float]] = defaultdict(list)
         self._taken_unmarked: set[str] = set()
         self._outcomes: dict[str, str | None] = {}
 
     @property
     def outcomes(self) -> Mapping[str, str | None]:
-        """By contact, of those that were told anything: why the last attempt failed, None where it succeeded."""
+        """By contact, of those that were told anything: why no channel took the last attempt, None where one did."""
         return self._outcomes
 
     def take_on(self, contacts: Iterable[Contact]) -> None:
         """Tell these contacts from now on."""
         self._contacts = {contact.id: contact for contact in contacts}
+        self.wake()
 
     def wake(self) -> None:
         """Look for notifications now: call it after each commit that holds one."""
@@ -122,77 +150,153 @@ class Courier:
     async def run(self) -> None:
         """Tell the phones until cancelled."""
         async with asyncio.TaskGroup() as rounds:
+            rounds.create_task(self._network.run())
+            await self._remember()
             while True:
                 self._woken.clear()
-                for contact, due in (await self._due()).items():
-                    self._busy.add(contact)
-                    rounds.create_task(self._tell(contact, due))
+                for contact, waiting in (await self._waiting()).items():
+                    self._tell_soon(contact, waiting, rounds)
                 self._progress()
                 await self._pause()
 
-    async def _due(self) -> Mapping[str, Sequence[DueNotification]]:
-        """What is due, by contact, for the contacts that are not being told something already."""
-        busy = frozenset(self._busy)  # as of before the look: who is done during it may still stand there as due
+    async def _remember(self) -> None:
+        """Go on where the process before stopped, and at once: the network may be another one now."""
+        now = self._clock.wall()
+        await self._keep(self._queue.make_due(None, now))
+        try:
+            for contact, moments in (await self._queue.told_since(now - HOUR_S)).items():
+                self._told[contact].extend(moments)
+        except StoreError as error:
+            log.error("not known what was told lately", error=str(error))  # noqa: TRY400 -- the error's line says it all
+
+    async def _waiting(self) -> Mapping[str, Sequence[DueNotification]]:
+        """What waits, by contact, for the contacts that are not being told something already."""
+        busy = frozenset(self._busy)  # as of before the look: who is done during it may still stand there as waiting
         by_contact: defaultdict[str, list[DueNotification]] = defaultdict(list)
         try:
-            for due in await self._queue.due_notifications(self._clock.wall()):
-                if due.notification.contact not in busy:
-                    by_contact[due.notification.contact].append(due)
+            for waiting in await self._queue.due_notifications(self._clock.wall()):
+                if waiting.notification.contact not in busy:
+                    by_contact[waiting.notification.contact].append(waiting)
         except StoreError as error:
             log.error("notifications cannot be read", error=str(error))  # noqa: TRY400 -- the error's line says it all
         return by_contact
 
-    async def _tell(self, contact: str, notifications: Sequence[DueNotification]) -> None:
+    def _tell_soon(self, name: str, waiting: Sequence[DueNotification], rounds: asyncio.TaskGroup) -> None:
+        contact, now = self._contacts.get(name), self._clock.wall()
+        unmarked = [one.notification.id for one in waiting if one.notification.id in self._taken_unmarked]
+        untold = [one for one in waiting if one.notification.id not in self._taken_unmarked]
+        work: list[Coroutine[None, None, bool]] = []
+        if unmarked:
+            work.append(self._mark_sent(unmarked, ()))
+        if contact is None:
+            gone = [one.notification.id for one in untold if one.is_due]
+            work += [self._nobody(name, gone)] if gone else []
+        else:
+            lately = self._told[name] = [moment for moment in self._told[name] if 0.0 <= now - moment < HOUR_S]
+            made = bundles(untold, contact, lately, now, self._zone)
+            work += [self._tell(contact, made)] if made else []
+        if work:
+            self._busy.add(name)
+            rounds.create_task(self._work(name, work))
+
+    async def _work(self, contact: str, work: Sequence[Coroutine[None, None, bool]]) -> None:
+        all_noted = True
         try:
-            all_noted = True
-            for due in notifications:
-                all_noted &= await self._deliver(due)
+            for each in work:
+                all_noted &= await each
         finally:
             self._busy.discard(contact)
         if all_noted:  # else the same ones would be due again at once
             self.wake()
 
-    async def _deliver(self, due: DueNotification) -> bool:
-        """Send one notification and have its outcome kept; False when the store could not keep it."""
-        notification = due.notification
-        contact = self._contacts.get(notification.contact)
-        if contact is None:
-            reason = "its contact is no longer in the settings"
-            log.error("nobody to tell", notification=notification.id, contact=notification.contact, reason=reason)
-            next_try = self._clock.wall() + LONGEST_RETRY_S
-            return await self._keep(self._queue.mark_failed(notification.id, next_try, reason))
-        if notification.id not in self._taken_unmarked:
+    async def _nobody(self, contact: str, notifications: Sequence[str]) -> bool:
+        reason = "its contact is no longer in the settings"
+        log.error("nobody to tell", contact=contact, notifications=len(notifications), reason=reason)
+        next_try = self._clock.wall() + LONGEST_RETRY_S
+        return await self._keep(self._queue.mark_failed(notifications, next_try, reason))
+
+    async def _tell(self, contact: Contact, made: Sequence[Bundle]) -> bool:
+        """Send messages and have their outcomes kept; False when the store could not keep one."""
+        all_noted = True
+        for number, bundle in enumerate(made):
+            identifiers = [part.notification.id for part in bundle.parts]
             # A store that cannot write is no reason to leave a person untold.
-            await self._keep(self._queue.mark_sending(notification.id, self._clock.wall()))
-            delivery = await self._send(contact.channels[0], await self._message(due))
-            self._outcomes[contact.id] = None if delivery.accepted else delivery.reason or "no reason was given"
-            if not delivery.accepted:
-                return await self._put_off(due, delivery.reason or "no reason was given")
-            log.info("contact told", notification=notification.id, contact=contact.id, attempts=due.attempts + 1)
-            self._taken_unmarked.add(notification.id)
-        kept = await self._keep(self._queue.mark_sent(notification.id, self._clock.wall()))
+            await self._keep(self._queue.mark_sending(identifiers, self._clock.wall()))
+            attempts, deliveries = await self._deliver(contact, bundle)
+            if deliveries[-1].accepted:
+                self._taken(contact, identifiers, attempts)
+                all_noted &= await self._mark_sent(identifiers, attempts)
+                continue
+            next_try, reason = self._put_off(contact, bundle, attempts)
+            unsure = any(delivery.unsure for delivery in deliveries)
+            put_off = self._queue.mark_failed(identifiers, next_try, reason, attempts, perhaps_told=unsure)
+            all_noted &= await self._keep(put_off)
+            others = [part.notification.id for other in made[number + 1 :] for part in other.parts]
+            if others and not any(delivery.refused for delivery in deliveries):
+                # Nothing gets through: the others need no attempts of their own to find out.
+                all_noted &= await self._keep(self._queue.mark_failed(others, next_try, reason))
+                break
+        return all_noted
+
+    async def _deliver(self, contact: Contact, bundle: Bundle) -> tuple[list[Attempt], list[Delivery]]:
+        """Hand a bundle to the channel whose turn it is; what is urgent to the next ones, too, until one takes it."""
+        message = await self._message(bundle, contact)
+        channels = self._order.of(contact, self._clock.monotonic())
+        attempts, deliveries = [], []
+        for channel in channels if bundle.is_urgent else channels[:1]:
+            at = self._clock.wall()
+            delivery = await self._send(channel, message)
+            reason = None if delivery.accepted else delivery.reason or "no reason was given"
+            name = delivery.service or channel.scheme
+            attempts.append(Attempt(bundle.parts[0].notification.id, name, at, reason))
+            deliveries.append(delivery)
+            if delivery.accepted:
+                self._order.worked(contact, channel)
+                break
+            self._order.failed(contact, channel, self._clock.monotonic())
+            if delivery.unreached is not None:
+                self._network.lost(contact.id, delivery.unreached)
+        return attempts, deliveries
+
+    async def _message(self, bundle: Bundle, contact: Contact) -> Message:
+        """What the contact reads now, with buttons and a picture where these are to be had soon enough."""
+        message = composed(bundle, contact, self._clock.wall(), self._zone)
+        (first, *others) = bundle.stories
+        if others or first.is_over:
+            return message
+        newest = first.parts[-1].notification
+        actions, chart = await asyncio.gather(_soon(self._actions(newest), ()), _soon(self._picture(newest), None))
+        return replace(message, actions=tuple(actions), picture=chart)
+
+    def _taken(self, contact: Contact, notifications: Sequence[str], attempts: Sequence[Attempt]) -> None:
+        log.info("contact told", notifications=notifications, contact=contact.id, channel=attempts[-1].channel)
+        self._outcomes[contact.id] = None
+        self._network.found(contact.id)
+        self._told[contact.id].append(attempts[-1].at)
+        self._taken_unmarked.update(notifications)
+
+    async def _mark_sent(self, notifications: Sequence[str], attempts: Sequence[Attempt]) -> bool:
+        kept = await self._keep(self._queue.mark_sent(notifications, self._clock.wall(), attempts))
         if kept:
-            self._taken_unmarked.discard(notification.id)
+            self._taken_unmarked.difference_update(notifications)
         return kept
 
-    async def _message(self, due: DueNotification) -> Message:
-        """What the contact reads now, with buttons and a picture where these are to be had soon enough."""
-        actions, chart = await asyncio.gather(
-            _soon(self._actions(due.notification), ()), _soon(self._picture(due.notification), None)
-        )
-        return replace(told_at(due, self._clock.wall(), zone=self._zone), actions=tuple(actions), picture=chart)
+    def _put_off(self, contact: Contact, bundle: Bundle, attempts: Sequence[Attempt]) -> tuple[float, str]:
+        """When a bundle that no channel took is due again, and why none did."""
+        delay = retry_delay(min(part.attempts for part in bundle.parts), self._chance)
+        several = len(contact.channels) > 1
+        reason = "; ".join(f"{one.channel}: {one.reason}" if several else one.reason or "" for one in attempts)
+        if self._order.all_failed(contact, self._clock.monotonic()):
+            self._outcomes[contact.id] = reason
+        log.warning("contact not told", contact=contact.id, reason=reason, retry_in_s=round(delay))
+        return self._clock.wall() + delay, reason
 
-    async def _put_off(self, due: DueNotification, reason: str) -> bool:
-        delay = retry_delay(due.attempts, self._chance)
-        log.warning(
-            "contact not told",
-            notification=due.notification.id,
-            contact=due.notification.contact,
-            reason=reason,
-            attempts=due.attempts + 1,
-            retry_in_s=round(delay),
-        )
-        return await self._keep(self._queue.mark_failed(due.notification.id, self._clock.wall() + delay, reason))
+    async def _returned(self, contacts: Collection[str]) -> None:
+        """Try again at once whose host answers again."""
+        for contact in contacts:
+            self._order.forgive(contact)
+        await self._keep(self._queue.make_due(list(contacts), self._clock.wall()))
+        self.wake()
 
     async def _keep(self, writing: Awaitable[None]) -> bool:
         try:

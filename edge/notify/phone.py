@@ -101,13 +101,16 @@ class Message:
 class Delivery:
     """Whether the channel took the message (taken is not yet seen by anybody), and if not, why.
 
-    `service` is what the channel's service calls itself. `unreached` is the host that did not answer, where it is the
-    way there that failed; it may be known to nobody else and shows in no representation.
+    `service` is what the channel's service calls itself. `refused` says that the service has answered, and declined;
+    `unsure` that it has not answered in time, so that it may have taken the message all the same. `unreached` is the
+    host that did not answer; it may be known to nobody else and shows in no representation.
     """
 
     accepted: bool
     reason: str | None = None
     service: str = ""
+    refused: bool = False
+    unsure: bool = False
     unreached: Host | None = field(default=None, repr=False)
 
 
@@ -202,7 +205,7 @@ class SendingProcess:
             reader, writer = await self._connect()
         except OSError as error:
             return Delivery(accepted=False, reason=f"the sending process could not start: {error.strerror}")
-        asked = {"asks_for": None}
+        host: Host | None = None
         began = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(timeout_s + START_S):
@@ -211,17 +214,18 @@ class SendingProcess:
                 async for line in reader:
                     words = json.loads(line)
                     if "accepted" in words:
-                        return _delivery(words, asked["asks_for"])
-                    asked.update(words)
+                        unreached = None if words["accepted"] or words["refused"] else host
+                        return Delivery(**words, unreached=unreached)
+                    host = (str(words["asks_for"][0]), int(words["asks_for"][1]))
         except TimeoutError:
             log.error("the sending process has not started in time")  # noqa: TRY400 -- the line says it all
         except OSError as error:
             return Delivery(accepted=False, reason=f"the sending process broke off: {error.strerror}")
         finally:
             writer.close()
-        hung = asyncio.get_running_loop().time() - began >= timeout_s
-        reason = f"no answer within {timeout_s:g} s" if hung else "the sending process broke off"
-        return _delivery({"accepted": False, "reason": reason}, asked["asks_for"])
+        if asyncio.get_running_loop().time() - began < timeout_s:
+            return Delivery(accepted=False, reason="the sending process broke off")
+        return Delivery(accepted=False, reason=f"no answer within {timeout_s:g} s", unsure=True, unreached=host)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection to a fork of its own. Raises OSError."""
@@ -230,13 +234,6 @@ class SendingProcess:
         with theirs:
             socket.send_fds(self._control, [b"1"], [theirs.fileno()])
         return await asyncio.open_unix_connection(sock=ours)
-
-
-def _delivery(words: Mapping[str, Any], asked_for: Any) -> Delivery:  # noqa: ANN401 -- it comes out of JSON
-    reason = words["reason"]
-    answered = words["accepted"] or (reason or "").startswith("the service answered")
-    unreached = None if answered or asked_for is None else (str(asked_for[0]), int(asked_for[1]))
-    return Delivery(words["accepted"], reason, words.get("service", ""), unreached)
 
 
 async def send(channel: PhoneChannel, message: Message) -> Delivery:

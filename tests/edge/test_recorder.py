@@ -121,7 +121,7 @@ async def test_a_full_disk_loses_nothing_and_leaves_nobody_untold(tmp_path: Path
         (due,) = await recorder.due_notifications(clock.wall())
         assert due.notification == notification()
         await recorder.mark_sending(due.notification.id, clock.wall())
-        await recorder.mark_sent(due.notification.id, clock.wall())
+        await recorder.mark_sent([due.notification.id], clock.wall())
         assert await recorder.due_notifications(clock.wall()) == []
         free_disk(store)
         await recorder.commit()
@@ -137,10 +137,16 @@ async def test_a_phone_that_fails_while_the_disk_is_full_is_tried_again_later(tm
         fill_disk(store)
         recorder.keep([rr(START + second, 800.0) for second in range(2000)], [])
         await recorder.say(alert(), [notification()], [])
-        await recorder.mark_failed("told-anna", clock.wall() + 60, "no network")
-        assert await recorder.due_notifications(clock.wall()) == []
-        assert len(await recorder.due_notifications(clock.wall() + 61)) == 1
-        assert len(await recorder.due_notifications(clock.wall() - 3600)) == 1, "the clock was set back"
+        await recorder.mark_failed(["told-anna"], clock.wall() + 60, "no network")
+
+        async def due_at(moment: float) -> list[bool]:
+            return [one.is_due for one in await recorder.due_notifications(moment)]
+
+        assert await due_at(clock.wall()) == [False]
+        assert await due_at(clock.wall() + 61) == [True]
+        assert await due_at(clock.wall() - 3600) == [True], "the clock was set back"
+        await recorder.make_due(["phone"], clock.wall())
+        assert await due_at(clock.wall()) == [True], "the network is back"
         free_disk(store)
 
 

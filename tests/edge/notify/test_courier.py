@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import http
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from edge.errors import StoreError
 from edge.notify import phone
 from edge.notify.courier import FIRST_RETRY_S, LONGEST_RETRY_S, Courier, retry_delay
 from edge.notify.phone import Contact, Delivery, Message, PhoneChannel
-from edge.readings import DueNotification, Notification, Severity
+from edge.readings import Attempt, DueNotification, Notification, Severity
 from edge.store.store import Batch, Store
 from edge.virtual.phone import VirtualPhone
 from tests.fakes.clock import ManualClock
@@ -37,20 +37,36 @@ class StoredQueue:
     async def due_notifications(self, now: float) -> Sequence[DueNotification]:
         return self.store.notifications.due_notifications(now)
 
-    async def mark_sending(self, notification_id: str, now: float) -> None:
-        self.store.notifications.mark_sending(notification_id, now)
+    async def told_since(self, moment: float) -> Mapping[str, Sequence[float]]:
+        return self.store.notifications.told_since(moment)
 
-    async def mark_sent(self, notification_id: str, now: float) -> None:
-        try:
-            self.store.notifications.mark_sent(notification_id, now)
-        except StoreError:
-            self.outcomes.put_nowait(f"{notification_id} sent, not stored")
-            raise
-        self.outcomes.put_nowait(f"{notification_id} sent")
+    async def make_due(self, contacts: Sequence[str] | None, now: float) -> None:
+        self.store.notifications.make_due(contacts, now)
 
-    async def mark_failed(self, notification_id: str, next_try: float, reason: str) -> None:
-        self.store.notifications.mark_failed(notification_id, next_try, reason)
-        self.outcomes.put_nowait(f"{notification_id} failed: {reason}")
+    async def mark_sending(self, notification_ids: Sequence[str], now: float) -> None:
+        self.store.notifications.mark_sending(notification_ids, now)
+
+    async def mark_sent(self, notification_ids: Sequence[str], now: float, log: Sequence[Attempt] = ()) -> None:
+        for identifier in notification_ids:
+            try:
+                self.store.notifications.mark_sent([identifier], now, log)
+            except StoreError:
+                self.outcomes.put_nowait(f"{identifier} sent, not stored")
+                raise
+            self.outcomes.put_nowait(f"{identifier} sent")
+
+    async def mark_failed(
+        self,
+        notification_ids: Sequence[str],
+        next_try: float,
+        reason: str,
+        log: Sequence[Attempt] = (),
+        *,
+        perhaps_told: bool = False,
+    ) -> None:
+        self.store.notifications.mark_failed(notification_ids, next_try, reason, log, perhaps_told=perhaps_told)
+        for identifier in notification_ids:
+            self.outcomes.put_nowait(f"{identifier} failed: {reason}")
 
 
 @pytest.fixture

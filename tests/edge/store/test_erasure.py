@@ -113,7 +113,7 @@ def test_questions_that_name_a_person_go_with_the_person(path: Path, answer: str
     question = Notification("q", "claim-anna", "mum", "Was that anna or bert?", "70.0 kg, asked", Severity.INFO, START)
     with Store(path) as store:
         store.commit(Batch(notifications=[question]))
-        store.notifications.mark_sent("q", START)
+        store.notifications.mark_sent(["q"], START)
         if answer is not None:
             assert store.claims.settle("claim-anna", answer, START)
         store.erase("anna")
