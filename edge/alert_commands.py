@@ -36,18 +36,22 @@ def add_alerts(commands: Commands) -> None:
     show = verbs.add_parser("show", help="why, since when, what to do, and who was told when")
     acknowledge = verbs.add_parser("ack", help="take an alert up: nobody else is to be told of it")
     snooze = verbs.add_parser("snooze", help="put an alert off; what becomes graver is told all the same")
-    for verb, command in ((show, _show), (acknowledge, _acknowledge), (snooze, _snooze)):
+    fine = verbs.add_parser("fine", help="after a fall, for the one who may have fallen: all is well")
+    wanted = verbs.add_parser("help", help="after a fall, for the one who may have fallen: everybody is told to help")
+    answers = (acknowledge, snooze, fine, wanted)
+    commands_of = zip(answers, (_acknowledge, _snooze, _fine, _help), strict=True)
+    for verb, command in ((show, _show), *commands_of):
         verb.add_argument("alert", metavar="ALERT", help="its id, or the beginning of it")
         verb.set_defaults(command=command)
     snooze.add_argument("--minutes", type=positive, default=60.0, metavar="N", help="for how long (60)")
-    for verb in (acknowledge, snooze):
+    for verb in answers:
         verb.add_argument("--by", default=PERSON, metavar="CONTACT", help="who answers, by contact id")
     simulate = verbs.add_parser("simulate", help="what a rule would have done on a recording")
     simulate.add_argument("rule", metavar="RULE", help="a rule of the settings, a default, or a risk")
     simulate.add_argument("--input", required=True, type=Path, metavar="FILE", help="CSV with a header: time_s, value")
     simulate.add_argument("--person", metavar="ID", help="whose rules; default: the first person's")
     simulate.set_defaults(command=_simulate)
-    for verb in (show, acknowledge, snooze, simulate):
+    for verb in (show, *answers, simulate):
         add_config(verb)
         add_json(verb)
 
@@ -91,6 +95,8 @@ def _show(given: argparse.Namespace) -> int:
     whose = alert.person or "home"
     print(f"{alert.id}  {whose}  {alert.kind}  {alert.severity}")
     print(f"  {standing(alert, _now())}; since {_local(alert.since)}, known since {_local(alert.opened_at)}")
+    if alert.help_at is not None:
+        print(f"  {alert.person} has asked for help at {_local(alert.help_at)}")
     print(f"  why: {alert.explanation.sentence}")
     for name, number in alert.explanation.numbers.items():
         print(f"    {name.replace('_', ' ')}: {number:g}")
@@ -131,6 +137,17 @@ def _acknowledge(given: argparse.Namespace) -> int:
 def _snooze(given: argparse.Namespace) -> int:
     words = _answer(given, {"do": "snooze", "seconds": given.minutes * 60.0})
     return _say(given, words, f"is snoozed until {_local(words['alert']['snoozed_until'])}")
+
+
+def _fine(given: argparse.Namespace) -> int:
+    words = _answer(given, {"do": "fine"})
+    return _say(given, words, "was said to be well before" if words["already"] else "is said to be well")
+
+
+def _help(given: argparse.Namespace) -> int:
+    words = _answer(given, {"do": "help"})
+    outcome = "is known as a cry for help already" if words["already"] else "is a cry for help: everybody is told"
+    return _say(given, words, outcome)
 
 
 def _answer(given: argparse.Namespace, request: dict[str, Any]) -> dict[str, Any]:
@@ -194,6 +211,8 @@ def standing(alert: Alert, now: float) -> str:
         if now < alert.snoozed_until:
             return f"open, snoozed until {_local(alert.snoozed_until)}"
         return "open, waits for fresh data after its snooze"
+    if alert.asked_until is not None:
+        return f"open, the person is asked first, until {_local(alert.asked_until)}"
     if alert.acknowledged_at is not None:
         return f"open, acknowledged by {alert.acknowledged_by} at {_local(alert.acknowledged_at)}"
     return "open"

@@ -295,6 +295,8 @@ def alert_fields(alert: Alert) -> dict[str, Any]:
         "acknowledged_at": alert.acknowledged_at,
         "acknowledged_by": alert.acknowledged_by,
         "snoozed_until": alert.snoozed_until,
+        "asked_until": alert.asked_until,
+        "help_at": alert.help_at,
         "explanation": alert.explanation.sentence,
         "part": alert.explanation.part,
     }

@@ -2,116 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cloud_sync.messages import Home
-from edge import control
 from edge.alerts.faults import Transition
-from edge.attending import Attending
-from edge.cli import main
 from edge.errors import WrongUseError
-from edge.readings import Alert, AlertState, Explanation, FaultKind, Risk, Severity
-from edge.recorder import Recorder
-from edge.settings import Settings, load_settings
-from edge.store.store import Store
-from tests.fakes.clock import ManualClock
-
-SETTINGS = """
-[home]
-state_directory = "state"
-
-[[people]]
-id = "anna"
-name = "Anna"
-contacts = ["anna", "bert"]
-
-[[contacts]]
-id = "anna"
-url = "json://127.0.0.1:9"
-
-[[contacts]]
-id = "bert"
-url = "json://127.0.0.1:9"
-"""
-HOUR = 3600.0
-
-
-@dataclass
-class House:
-    """The part of a daemon through which alerts pass, on a real store behind a real socket."""
-
-    folder: Path
-    clock: ManualClock
-    fresh: bool = True
-
-    @property
-    def settings(self) -> Settings:
-        return load_settings(self.folder / "hearthbeat.toml")
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[Attending]:
-        store = Store(self.folder / "state" / "hearthbeat.db")
-        recorder = Recorder(store, clock=self.clock, interval_s=6.0)
-        attending = Attending(
-            Home("home", store.pseudonyms),
-            recorder,
-            self.clock,
-            settings=lambda: self.settings,
-            fault_audience=lambda _: ["bert"],
-            is_fresh=lambda _: self.fresh,
-        )
-        await attending.restore(store)
-
-        async def answer(request: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:
-            yield await attending.answer(request)
-
-        async with control.serving(self.folder / "state", answer):
-            yield attending
-        await recorder.close()
-        store.close()
-
-    async def command(self, *arguments: str) -> int:
-        return await asyncio.to_thread(main, [*arguments, "--config", str(self.folder / "hearthbeat.toml")])
-
-    def alert(self, name: str = "aaaa", severity: Severity = Severity.WARNING) -> Alert:
-        now = self.clock.wall()
-        why = Explanation("The RR intervals vary without order.", {"variation_percent": 31.0})
-        return Alert(name, "anna", Risk.ATRIAL_FIBRILLATION, severity, AlertState.RAISED, now - 300, now, None, why)
-
-    def told(self) -> list[tuple[str, str]]:
-        with Store(self.folder / "state" / "hearthbeat.db") as store:
-            due = store.notifications.due_notifications(self.clock.wall() + 48 * HOUR)
-            return [(one.notification.contact, one.notification.title) for one in due]
-
-    def messages(self) -> list[dict[str, Any]]:
-        with Store(self.folder / "state" / "hearthbeat.db") as store:
-            return [json.loads(message.payload) for message in store.outbox.next_messages(100)]
-
-    def stored(self) -> Alert:
-        with Store(self.folder / "state" / "hearthbeat.db") as store:
-            return store.alerts.alerts(1)[0]
+from edge.readings import Alert, AlertState, Explanation, FaultKind, Severity
+from tests.fakes.alert_house import HOUR, AlertHouse, house_in
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    (tmp_path / "hearthbeat.toml").write_text(SETTINGS, encoding="utf-8")
-    (tmp_path / "state").mkdir()
-    return House(tmp_path, ManualClock())
+def house(tmp_path: Path) -> AlertHouse:
+    return house_in(tmp_path)
 
 
 def cleared(alert: Alert, at: float) -> Alert:
     return replace(alert, state=AlertState.CLEARED, cleared_at=at)
 
 
-async def test_pain_16_an_acknowledgement_counts_and_is_shown(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_pain_16_an_acknowledgement_counts_and_is_shown(
+    house: AlertHouse, capsys: pytest.CaptureFixture[str]
+) -> None:
     async with house.running() as attending:
         await attending.say(house.settings.people[0], house.alert())
         assert await house.command("alerts", "ack", "aa", "--by", "bert") == 0
@@ -130,7 +44,7 @@ async def test_pain_16_an_acknowledgement_counts_and_is_shown(house: House, caps
     assert "acknowledged by bert" in capsys.readouterr().out
 
 
-async def test_pain_14_a_snooze_outlives_a_restart_and_its_end_is_told_once(house: House) -> None:
+async def test_pain_14_a_snooze_outlives_a_restart_and_its_end_is_told_once(house: AlertHouse) -> None:
     async with house.running() as attending:
         await attending.say(house.settings.people[0], house.alert())
         assert await house.command("alerts", "snooze", "aaaa", "--minutes", "30") == 0
@@ -146,7 +60,7 @@ async def test_pain_14_a_snooze_outlives_a_restart_and_its_end_is_told_once(hous
     assert sorted(title.startswith("Still so: ") for _, title in house.told()) == [False, False, True, True]
 
 
-async def test_pain_11_after_a_snooze_nothing_is_told_on_stale_data(house: House) -> None:
+async def test_pain_11_after_a_snooze_nothing_is_told_on_stale_data(house: AlertHouse) -> None:
     async with house.running() as attending:
         alert = house.alert()
         await attending.say(house.settings.people[0], alert)
@@ -162,7 +76,7 @@ async def test_pain_11_after_a_snooze_nothing_is_told_on_stale_data(house: House
     assert [title for _, title in house.told()][2:] == ["Anna: heartbeat regular again"] * 2
 
 
-async def test_pain_17_a_graver_turn_of_a_fault_breaks_through(house: House) -> None:
+async def test_pain_17_a_graver_turn_of_a_fault_breaks_through(house: AlertHouse) -> None:
     now = house.clock.wall()
     low = Alert(
         "ffff",
@@ -187,7 +101,7 @@ async def test_pain_17_a_graver_turn_of_a_fault_breaks_through(house: House) -> 
     assert opened == {"ffff": None, "gggg": now + HOUR}
 
 
-async def test_what_is_open_of_somebody_who_moves_out_ends_untold(house: House) -> None:
+async def test_what_is_open_of_somebody_who_moves_out_ends_untold(house: AlertHouse) -> None:
     async with house.running() as attending:
         await attending.say(house.settings.people[0], house.alert())
         toml = house.folder / "hearthbeat.toml"
@@ -197,7 +111,9 @@ async def test_what_is_open_of_somebody_who_moves_out_ends_untold(house: House) 
         assert len(house.told()) == 2, "what was told before"
 
 
-async def test_what_cannot_be_answered_is_refused_in_one_line(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_what_cannot_be_answered_is_refused_in_one_line(
+    house: AlertHouse, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert await house.command("alerts", "ack", "aaaa") == 1
     assert "no daemon runs" in capsys.readouterr().err
     async with house.running() as attending:
