@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
@@ -14,29 +15,30 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.errors import BrokerError, BrokerRefusedError
+from cloud_sync.refusals import BUSY, MENDS
+from edge.errors import BrokerBusyError, BrokerError, BrokerRefusedError
 
 KEEP_ALIVE_S: Final = 60
 # How long the broker keeps what it holds for a home that is away; our choice.
 SESSION_EXPIRY_S: Final = 24 * 3600
+# How long a home may be lost before the broker says so; our choice: a router that restarts takes less.
+WILL_DELAY_S: Final = 60
+# What a broker may send us at once: messages that are not acknowledged, and bytes in one packet. Our choice: a part of
+# a model has at most a quarter of that, and a small machine has no memory for MQTT's own 256 MB.
+RECEIVE_MAXIMUM: Final = 20
+LARGEST_PACKET: Final = 1024 * 1024
 
-_CREDENTIALS: Final = "check username and password_file under [broker]"
-# Reason codes of CONNACK and DISCONNECT that somebody can do something about (MQTT 5.0, 3.2.2.2 and 3.14.2.1).
-_MENDS: Final = {
-    0x84: "set protocol under [broker] to one that it speaks",
-    0x85: "choose another id under [home]",
-    0x86: _CREDENTIALS,
-    0x87: _CREDENTIALS,
-    0x8E: "let no other Hearthbeat use the same id under [home]",
-    0x90: "let the broker accept the topics hearthbeat/#",
-    0x9A: "let the broker accept retained messages",
-    0x9B: "let the broker accept QoS 1",
-}
+# Codes of OpenSSL's x509_vfy.h, as in ssl.SSLCertVerificationError.verify_code.
+_NOT_YET_VALID: Final = 9
+_HAS_EXPIRED: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """How to reach a broker; the password is read from its file whenever a connection is made."""
+    """How to reach a broker; the password is read from its file whenever a connection is made.
+
+    `receipts` says that behind it is a collector that tells what it has stored (see receipts.py).
+    """
 
     host: str
     port: int = 8883
@@ -47,11 +49,19 @@ class Broker:
     key_file: Path | None = None
     username: str | None = None
     password_file: Path | None = None
+    receipts: bool = False
+    keep_alive_s: int = KEEP_ALIVE_S
+    will_delay_s: int = WILL_DELAY_S
 
     @property
     def address(self) -> str:
         """Host and port, for messages."""
         return f"{self.host}:{self.port}"
+
+    def fingerprint(self) -> tuple[object, ...]:
+        """What changes when somebody mends one of the files."""
+        files = (self.ca_file, self.certificate_file, self.key_file, self.password_file)
+        return tuple(_version(file) for file in files if file is not None)
 
 
 def make_client(broker: Broker, client_id: str, *, keeps_session: bool = True) -> mqtt.Client:
@@ -64,6 +74,7 @@ def make_client(broker: Broker, client_id: str, *, keeps_session: bool = True) -
             client_id,
             clean_session=not keeps_session,
             protocol=MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
         )
     if broker.tls:
         client.tls_set_context(_tls_context(broker))
@@ -72,17 +83,35 @@ def make_client(broker: Broker, client_id: str, *, keeps_session: bool = True) -
     return client
 
 
+def set_will(client: mqtt.Client, broker: Broker, topic: str, payload: bytes) -> None:
+    """What the broker is to say, retained, when the home is lost for longer than the delay.
+
+    A home that is back in time is not said to have been away (MQTT 5.0, 3.1.3.2.2).
+    """
+    properties = None
+    if broker.protocol == "5":
+        properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]  # paho has no types here
+        properties.WillDelayInterval = broker.will_delay_s
+    client.will_set(topic, payload, qos=1, retain=True, properties=properties)
+
+
 def send_connect(client: mqtt.Client, broker: Broker, *, session_expiry_s: int = SESSION_EXPIRY_S) -> None:
     """Reach the broker and ask for a session, kept for so long after; raises BrokerError when it cannot be reached."""
     try:
         if broker.protocol == "5":
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has no types here
             properties.SessionExpiryInterval = session_expiry_s
-            client.connect(broker.host, broker.port, KEEP_ALIVE_S, clean_start=False, properties=properties)
+            properties.ReceiveMaximum = RECEIVE_MAXIMUM
+            properties.MaximumPacketSize = LARGEST_PACKET
+            client.connect(broker.host, broker.port, broker.keep_alive_s, clean_start=False, properties=properties)
         else:
-            client.connect(broker.host, broker.port, KEEP_ALIVE_S)
+            client.connect(broker.host, broker.port, broker.keep_alive_s)
     except OSError as error:
         raise _unreachable(error, broker) from error
+    except UnicodeError as error:  # a host that IDNA cannot write
+        raise BrokerRefusedError(
+            "this is no host name", where=broker.address, mend="check host under [broker]"
+        ) from error
 
 
 def silence(what: str, broker: Broker) -> BrokerError:
@@ -91,19 +120,46 @@ def silence(what: str, broker: Broker) -> BrokerError:
 
 
 def refusal(what: str, reason: ReasonCode, broker: Broker) -> BrokerError:
-    """What the broker says, as what, where and how to mend it; a BrokerRefusedError where it must be mended."""
-    mend = _MENDS.get(reason.value)
-    kind = BrokerError if mend is None else BrokerRefusedError
-    return kind(f"{what}: {str(reason).lower()}", where=broker.address, mend=mend or "look into the broker's log")
+    """What the broker says, as what, where and how to mend it; by its kind one can tell whether waiting helps."""
+    mend = MENDS.get(reason.value)
+    told = f"{what}: {str(reason).lower()}"
+    if mend is not None:
+        return BrokerRefusedError(told, where=broker.address, mend=mend)
+    if reason.value in BUSY:
+        return BrokerBusyError(told, where=broker.address, mend="look into the broker's log if it goes on")
+    return BrokerError(told, where=broker.address, mend="look into the broker's log")
+
+
+def hung_up(why: str, broker: Broker) -> BrokerError:
+    """The broker closed the connection instead of answering; `why` is the TLS alert it gave, or empty.
+
+    Under TLS 1.3 a client's handshake is over before the server has looked at its certificate, so that a refusal comes
+    where an answer is awaited (RFC 8446, 4.4.2.4 and 6.2).
+    """
+    if "alert" in why:
+        return _unwanted(why.rpartition("] ")[2].partition(" (")[0], broker)
+    return silence("the connection was lost", broker)
+
+
+def _unwanted(alert: str, broker: Broker) -> BrokerRefusedError:
+    return BrokerRefusedError(
+        f"it refuses our certificate: {alert}",
+        where=broker.address,
+        mend="check certificate_file and key_file under [broker], and until when the certificate is valid",
+    )
 
 
 def _tls_context(broker: Broker) -> ssl.SSLContext:
     file = broker.ca_file
     try:
+        # With a file only its authorities are trusted, not the system's.
         context = ssl.create_default_context(cafile=file)
+        # Older ones are not to be used any more (RFC 8996).
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
         if broker.certificate_file is not None:
             file = broker.certificate_file
-            context.load_cert_chain(file, broker.key_file)
+            # A password, though none is needed, keeps OpenSSL from asking for one at a terminal.
+            context.load_cert_chain(file, broker.key_file, password="")
     except OSError as error:
         raise BrokerRefusedError(
             f"certificate cannot be used: {error.strerror or error}",
@@ -126,13 +182,21 @@ def _password(path: Path | None) -> str | None:
         ) from error
 
 
+def _version(file: Path) -> tuple[int, int] | None:
+    try:
+        seen = file.stat()
+    except OSError:
+        return None
+    return seen.st_mtime_ns, seen.st_size
+
+
 def _unreachable(error: OSError, broker: Broker) -> BrokerError:
     kind = BrokerError
     match error:
         case ssl.SSLCertVerificationError():
-            kind = BrokerRefusedError
-            what = f"its certificate is not trusted: {error.verify_message}"
-            mend = "name its certificate authority as ca_file under [broker]"
+            return _untrusted(error, broker)
+        case ssl.SSLError(reason=str(reason)) if "ALERT" in reason and ("CERT" in reason or reason.endswith("CA")):
+            return _unwanted(reason.replace("_", " ").lower(), broker)
         case ssl.SSLError():
             what, mend = f"no encrypted connection: {error.reason}", "check port and tls under [broker]"
         case socket.gaierror():
@@ -140,3 +204,26 @@ def _unreachable(error: OSError, broker: Broker) -> BrokerError:
         case _:
             what, mend = f"cannot be reached: {error.strerror or error}", "check host and port under [broker]"
     return kind(what, where=broker.address, mend=mend)
+
+
+def _untrusted(error: ssl.SSLCertVerificationError, broker: Broker) -> BrokerError:
+    """What is wrong with the broker's certificate, which may be what is wrong with our clock."""
+    today = datetime.now(UTC).date().isoformat()
+    if error.verify_code == _NOT_YET_VALID:
+        # Nobody hands out certificates of the future: time mends it, when the network sets the clock.
+        return BrokerError(
+            f"by this machine's clock ({today}) its certificate is not valid yet",
+            where=broker.address,
+            mend="set this machine's clock, or wait until the network does",
+        )
+    if error.verify_code == _HAS_EXPIRED:
+        return BrokerRefusedError(
+            f"by this machine's clock ({today}) its certificate has expired",
+            where=broker.address,
+            mend="renew the broker's certificate, or set this machine's clock if it is ahead",
+        )
+    return BrokerRefusedError(
+        f"its certificate is not trusted: {error.verify_message}",
+        where=broker.address,
+        mend="name its certificate authority as ca_file under [broker]",
+    )

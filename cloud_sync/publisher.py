@@ -1,8 +1,9 @@
 """The publisher: drains the outbox to the broker, in a thread of its own, for as long as the daemon lives.
 
 starting --connected--> exchanging --lost, refused--> waiting (backoff with jitter) --> starting ...
-                             |
-                          stop: offline status, disconnect
+                             |                           |
+                          stop: offline status,       a file of the settings is mended, or the clock is set:
+                          disconnect                  no longer
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from cloud_sync.broker import Broker
+from cloud_sync.refusals import Doubts
 from cloud_sync.session import Session
 from edge.clock import Clock, SystemClock
-from edge.errors import BrokerError, BrokerRefusedError, StoreError
+from edge.errors import BrokerBusyError, BrokerError, BrokerRefusedError, StoreError
 from edge.store.store import Store
 
 if TYPE_CHECKING:
@@ -30,10 +32,12 @@ if TYPE_CHECKING:
 
 # Messages in flight. Mosquitto's own default receive maximum, so that a larger one would change nothing there.
 WINDOW: Final = 20
-# Our choice: a broker that restarts is back in seconds; one that is gone, or refuses us until somebody mends the
-# settings, is asked once a minute.
-FIRST_RETRY_S: Final = 1.0
-LONGEST_RETRY_S: Final = 60.0
+# How often a wait looks whether it has become needless, and by how much a clock that is set moves at least, s.
+GLANCE_S: Final = 0.5
+STEP_OF_CLOCK_S: Final = 60.0
+# How long the thread may be without a sign of life, s. Our choice: a name server that is out of reach may hold up a
+# connection for a minute, a disk for another.
+HANG_LIMIT_S: Final = 240.0
 # How long `stop` waits for the thread, s: connecting may take its 5 s, a farewell its 3.
 STOP_LIMIT_S: Final = 10.0
 
@@ -44,7 +48,8 @@ _log = structlog.get_logger("publisher")
 class PublisherState:
     """How it stands: since when (s since 1970 UTC), the last fault in one line, and how many messages were taken.
 
-    `refused` says that somebody must mend the fault, which time does not.
+    `refused` says that somebody must mend the fault, which time does not. `complaint` is what is wrong although the
+    connection stands.
     """
 
     connected: bool
@@ -52,16 +57,44 @@ class PublisherState:
     error: str | None
     sent: int
     refused: bool = False
+    complaint: str | None = None
 
 
-def retry_delay(failures: int, chance: random.Random, *, first: float = FIRST_RETRY_S) -> float:
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long until the next attempt: at first, and at most, s."""
+
+    first: float
+    longest: float
+
+
+# Our choice: a broker that restarts is back in seconds; one that is gone is asked once a minute. One that is busy has
+# said so. One that refuses us is asked every few minutes, less often than what bans those who guess passwords counts,
+# and so do two homes of one id, which throw each other out.
+LOST: Final = Wait(1.0, 60.0)
+BUSY: Final = Wait(30.0, 600.0)
+REFUSED: Final = Wait(60.0, 900.0)
+
+
+def wait_after(error: Exception) -> Wait:
+    """How long a connection that ended so is not tried again."""
+    match error:
+        case BrokerRefusedError():
+            return REFUSED
+        case BrokerBusyError():
+            return BUSY
+        case _:
+            return LOST
+
+
+def retry_delay(failures: int, chance: random.Random, wait: Wait = LOST) -> float:
     """Seconds until the next attempt after `failures` in a row (at least 1), doubling, capped, a random half left out.
 
     "Equal jitter" of M. Brooker, Exponential Backoff And Jitter, AWS Architecture Blog, 2015: homes that lost the same
     broker do not come back all at once.
     """
     doublings = min(failures - 1, 16)  # far beyond the cap, and no number grows without bound
-    return min(LONGEST_RETRY_S, first * 2.0**doublings) * chance.uniform(0.5, 1.0)
+    return min(wait.longest, wait.first * 2.0**doublings) * chance.uniform(0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +120,8 @@ class _Hearing:
 class Publisher:
     """Drains the outbox of the store at `store_path` to `broker`; outlives everything but a fault of its own code.
 
-    `window` is the most messages in flight, `first_retry_s` the first wait after a loss, `chance` gives the jitter;
-    `inbox` takes what the broker sends.
+    `window` is the most messages in flight, `inbox` takes what the broker sends; `chance` gives the jitter, and all
+    waits are multiplied by `pace`.
     """
 
     def __init__(
@@ -100,7 +133,7 @@ class Publisher:
         clock: Clock | None = None,
         chance: random.Random | None = None,
         window: int = WINDOW,
-        first_retry_s: float = FIRST_RETRY_S,
+        pace: float = 1.0,
         inbox: Inbox | None = None,
     ) -> None:
         self._broker = broker
@@ -109,11 +142,15 @@ class Publisher:
         self._clock = clock or SystemClock()
         self._chance = chance or random.Random()  # noqa: S311 -- jitter is no secret
         self._window = window
-        self._first_retry_s = first_retry_s
+        self._pace = pace
         self._inbox = inbox
         self._stopping = threading.Event()
         self._last_fault = ""
+        self._doubts = Doubts()
+        self._session: Session | None = None
+        self._abandoned = False
         self._moved = 0  # rows that have left the outbox over this connection
+        self._alive_at = time.monotonic()
         self._state = PublisherState(connected=False, since=self._clock.wall(), error=None, sent=0)
         self._wake, self._waker = socket.socketpair()
         self._waker.settimeout(0.0)
@@ -121,6 +158,7 @@ class Publisher:
 
     def start(self) -> None:
         """Start the thread; a Publisher is started once."""
+        self._touch()
         self._thread.start()
 
     def stop(self) -> None:
@@ -139,35 +177,75 @@ class Publisher:
         with suppress(OSError):
             self._waker.send(b"\0")
 
+    def abandon(self) -> None:
+        """Let go of a thread that hangs: when it comes to itself it ends, and says nothing more."""
+        self._abandoned = True
+        self._stopping.set()
+        session = self._session
+        if session is not None:
+            session.hang_up()
+
     def is_alive(self) -> bool:
         """Whether the thread runs; when it does not although nobody stopped it, make a new Publisher."""
         return self._thread.is_alive()
+
+    def hangs(self) -> bool:
+        """Whether the thread has given no sign of life for far too long."""
+        return self.is_alive() and time.monotonic() - self._alive_at > HANG_LIMIT_S
 
     def state(self) -> PublisherState:
         """How it stands, at once."""
         return self._state
 
+    def _touch(self) -> None:
+        self._alive_at = time.monotonic()
+
     def _run(self) -> None:
         failures = 0
         try:
             while not self._stopping.is_set():
-                began, self._moved = time.monotonic(), 0
+                began, self._moved, files = time.monotonic(), 0, self._broker.fingerprint()
                 try:
                     self._live()
                 except (BrokerError, StoreError) as error:
-                    useful = self._moved > 0 or time.monotonic() - began > LONGEST_RETRY_S
+                    wait, lived_s = wait_after(error), time.monotonic() - began
+                    # Of two homes that throw each other out, each sends something every time.
+                    useful = lived_s > wait.longest or (self._moved > 0 and wait is LOST)
                     failures = 1 if useful else failures + 1
                     self._failed(error)
-                    self._stopping.wait(retry_delay(failures, self._chance, first=self._first_retry_s))
+                    self._rest(self._pace * retry_delay(failures, self._chance, wait), files)
         finally:
             self._state = replace(self._state, connected=False, since=self._clock.wall())
 
+    def _rest(self, seconds: float, files: tuple[object, ...]) -> None:
+        """Wait, until somebody has mended a file or set the clock, with which certificates are judged."""
+        until, ahead = time.monotonic() + seconds, self._ahead()
+        while (left := until - time.monotonic()) > 0.0 and not self._stopping.wait(min(GLANCE_S, left)):
+            self._touch()
+            if self._broker.fingerprint() != files or abs(self._ahead() - ahead) > STEP_OF_CLOCK_S:
+                return
+
+    def _ahead(self) -> float:
+        return self._clock.wall() - self._clock.monotonic()
+
     def _live(self) -> None:
         """One connection, from its beginning to its end."""
+        self._touch()
         with Store(self._store_path) as store:
             hearing = None if self._inbox is None else _Hearing(self._inbox, store)
-            session = Session(self._broker, self._home, store.outbox, self._clock, self._wake, self._window, hearing)
+            session = Session(
+                self._broker,
+                self._home,
+                store.outbox,
+                self._clock,
+                self._wake,
+                self._window,
+                hearing=hearing,
+                doubts=self._doubts,
+                alive=self._touch,
+            )
             with closing(session):
+                self._session = session
                 session.connect()
                 self._state = replace(self._state, connected=True, since=self._clock.wall(), error=None, refused=False)
                 _log.info("connected to the broker", broker=self._broker.address)
@@ -175,8 +253,9 @@ class Publisher:
                 while not self._stopping.is_set():
                     session.exchange()
                     self._moved = session.sent + session.parked
-                    self._state = replace(self._state, sent=before + session.sent)
-                session.farewell()
+                    self._state = replace(self._state, sent=before + session.sent, complaint=session.complaint())
+                if not self._abandoned:
+                    session.farewell()
                 self._state = replace(self._state, sent=before + session.sent)
 
     def _failed(self, error: BrokerError | StoreError) -> None:
@@ -184,5 +263,11 @@ class Publisher:
         log = _log.debug if str(error) == self._last_fault else _log.warning
         self._last_fault = str(error)
         log("the outbox waits", error=str(error))
-        refused = isinstance(error, BrokerRefusedError)
-        self._state = replace(self._state, connected=False, since=self._clock.wall(), error=str(error), refused=refused)
+        self._state = replace(
+            self._state,
+            connected=False,
+            since=self._clock.wall(),
+            error=str(error),
+            refused=isinstance(error, BrokerRefusedError),
+            complaint=None,
+        )

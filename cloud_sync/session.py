@@ -1,8 +1,9 @@
-"""One connection to the broker: outbox rows out, acknowledgements in.
+"""One connection to the broker: outbox rows out, acknowledgements and what is sent to the home in.
 
 The outbox is the queue and our half of the session's state; paho holds only what is in flight. A row leaves the outbox
-when the broker has acknowledged it with success, and never before, so that whatever dies in between, the row is sent
-again. A row that the broker refuses is parked with the broker's reason, and so is one that it says is too large.
+when the broker has acknowledged it with success, or when the collector says that it has stored it where receipts are
+asked for, and never before, so that whatever dies in between, the row is sent again. A row that the broker refuses for
+good is parked with the broker's reason; one that it may take another time stands back behind the others.
 
 Until the first row is acknowledged, only one is in flight: mosquitto closes the connection behind a refusal
 (eclipse-mosquitto/mosquitto#2579), and what else was on its way to it then makes TCP throw the refusal away unread.
@@ -16,18 +17,24 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Mapping
-from typing import Final, Protocol
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, NoReturn
 
 import paho.mqtt.client as mqtt
 import structlog
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
-from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from cloud_sync import messages
-from cloud_sync.broker import Broker, make_client, refusal, send_connect, silence
+from cloud_sync.broker import KEEP_ALIVE_S, Broker, hung_up, make_client, refusal, send_connect, set_will, silence
+from cloud_sync.listening import Hearing, Listening
+from cloud_sync.packets import EXPIRING, never_goes
+from cloud_sync.receipts import read_receipt, receipt_topic
+from cloud_sync.receipts_awaited import ReceiptsAwaited
+from cloud_sync.refusals import ABOUT_THE_MESSAGE, FIRST_FAILURE, NOT_AUTHORISED, QUOTA_EXCEEDED, Doubts, Verdict
 from edge.clock import Clock
+from edge.errors import BrokerError, BrokerRefusedError
 from edge.readings import OutboxMessage
 from edge.store.outbox import Outbox
 
@@ -39,32 +46,25 @@ STEP_S: Final = 5.0
 # How long the broker may take to answer CONNECT, and to acknowledge what is in flight when we stop, s. Our choice.
 ANSWER_LIMIT_S: Final = 10.0
 FAREWELL_LIMIT_S: Final = 3.0
-# What a PUBLISH packet has beside topic and payload: fixed header, lengths, identifier, properties (MQTT 5.0, 3.3).
-_PUBLISH_OVERHEAD: Final = 12
-_SEND_RETAINED: Final = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE
-_SEND_NONE_RETAINED: Final = SubscribeOptions.RETAIN_DO_NOT_SEND
-_FIRST_FAILURE: Final = 0x80  # reason codes from here on are failures (MQTT 5.0, 2.4)
-
+# How long a broker that lives may leave a message without an answer, s: then the connection is made anew, for only at
+# a new one may a message be sent again (MQTT 5.0, 4.4). Our choice.
+ACKNOWLEDGE_LIMIT_S: Final = 120.0
+# A broker is lost when nothing has come from it for so many keep-alives: with the step in which that is noticed, an
+# eighth of one, it is the one and a half that it allows us too (MQTT 5.0, 3.1.2.10). paho alone would wait twice.
+LOST_AFTER: Final = 1.375
+STEPS: Final = 8
+# How long nothing is sent when the broker says that its quota is used up, s, doubling. Our choice: quotas are counted
+# by the minute, the hour or the day.
+FIRST_PAUSE_S: Final = 60.0
+LONGEST_PAUSE_S: Final = 900.0
 _log = structlog.get_logger("publisher")
-
-
-class Hearing(Protocol):
-    """Takes what the broker sends to this home; called in the thread of the Session."""
-
-    def topics(self) -> Mapping[str, bool]:
-        """What is to be subscribed to now; True where what is retained there is wanted."""
-
-    def subscribed(self, topic: str, refusal: str | None) -> None:
-        """Take the broker's answer: why it refuses, None where it does not."""
-
-    def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
-        """Take a message: when this returns it is on disk, or not wanted. Raises StoreError, and it comes again."""
 
 
 class Session:
     """A connection of `home` to `broker`; `window` is the most messages in flight, `hearing` takes what comes.
 
-    `wake` is readable when there may be new rows, or an end is wanted. Used by one thread.
+    `wake` is readable when there may be new rows, or an end is wanted; `doubts` outlive the connection, and `alive` is
+    called whenever a turn of the network is done. Used by one thread.
     """
 
     def __init__(
@@ -75,7 +75,10 @@ class Session:
         clock: Clock,
         wake: socket.socket,
         window: int,
+        *,
         hearing: Hearing | None = None,
+        doubts: Doubts | None = None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._broker = broker
         self._home = home
@@ -83,36 +86,46 @@ class Session:
         self._clock = clock
         self._wake = wake
         self._window = window
+        self._doubts = Doubts() if doubts is None else doubts
+        self._alive = alive
         self._open = 1  # messages that may be in flight now
         self._largest: int | None = None
+        self._retains = True
         self._waiting: deque[OutboxMessage] = deque()
         self._look_at = 0.0
-        self._in_flight: dict[int, str | None] = {}  # packet identifier: id of the row, None for a status
+        self._in_flight: dict[int, OutboxMessage | None] = {}  # by packet identifier; None is a status
         self._acknowledged: list[str] = []
+        self._awaited = ReceiptsAwaited() if broker.receipts else None
+        self._closed_topics = outbox.parked_topics(_reason(NOT_AUTHORISED))
+        self._quiet_until = float("-inf")
+        self._pause_s = FIRST_PAUSE_S
         self._answer: ReasonCode | None = None
         self._farewell: ReasonCode | None = None
-        self._hearing = hearing
-        self._subscribed: frozenset[str] = frozenset()
-        self._subscribing: dict[int, str] = {}
+        self._heard_at = self._moved_at = time.monotonic()
+        self._why = ""
+        self._client = make_client(broker, f"hearthbeat-{home}")
+        self._listening = Listening(self._client, broker.protocol, hearing)
+        if self._awaited is not None:
+            self._listening.add(receipt_topic(home), self._take_receipt)
         self.sent = 0
         self.parked = 0
-        self._client = make_client(broker, f"hearthbeat-{home}")
         self._client.max_inflight_messages_set(window)
-        self._client.will_set(messages.status_topic(home), messages.status(online=False), qos=1, retain=True)
+        set_will(self._client, broker, messages.status_topic(home), messages.status(online=False))
         self._client.on_connect = self._on_connect
         self._client.on_publish = self._on_publish
         self._client.on_disconnect = self._on_disconnect
-        self._client.on_subscribe = self._on_subscribe
-        self._client.on_message = self._on_message
+        self._client.on_log = self._on_log
 
     def connect(self) -> None:
         """Open the connection and say that the home is online; raises BrokerError when the broker does not take it."""
         send_connect(self._client, self._broker)
-        limit = time.monotonic() + ANSWER_LIMIT_S
+        self._heard_at = time.monotonic()
+        limit = self._heard_at + ANSWER_LIMIT_S
         while self._answer is None:
             if time.monotonic() > limit:
                 raise silence("it does not answer", self._broker)
             self._step(limit - time.monotonic())
+        self._client.on_log = None
         if self._answer.is_failure:
             raise refusal("it refuses the connection", self._answer, self._broker)
         self._publish_status(online=True)
@@ -120,19 +133,34 @@ class Session:
     def exchange(self) -> None:
         """Send what may be sent, then wait until something happens; raises BrokerError when the connection is lost."""
         self._fill_window()
-        self._listen()
-        self._step(STEP_S)
+        self._listening.listen()
+        self._step(min(STEP_S, (self._client.keepalive or KEEP_ALIVE_S) / STEPS))
         if not self._in_flight or len(self._acknowledged) >= ROWS:
             self._delete_acknowledged()
+
+    def complaint(self) -> str | None:
+        """What is wrong although the connection stands, None when nothing is."""
+        if self._quiet_until > time.monotonic() or self._pause_s > FIRST_PAUSE_S:
+            return "it takes no more for now, since a quota is used up"
+        return None if self._awaited is None else self._awaited.complaint(time.monotonic())
 
     def farewell(self) -> None:
         """Say that the home is offline, and end; what is not acknowledged soon stays in the outbox."""
         limit = time.monotonic() + FAREWELL_LIMIT_S
         self._await_acknowledgements(limit)
+        if len(self._in_flight) >= self._window:
+            return  # the broker takes no further message: it will say so itself, by the last will
         self._publish_status(online=False)
         self._await_acknowledgements(limit)
         self._delete_acknowledged()
         self._client.disconnect()
+
+    def hang_up(self) -> None:
+        """Cut the connection, from another thread."""
+        connection = self._client.socket()
+        if isinstance(connection, socket.socket):
+            with suppress(OSError):  # it is closed
+                connection.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Let go of the socket; without a farewell, the broker publishes the last will."""
@@ -148,47 +176,101 @@ class Session:
         """One turn of the network: at most `timeout` seconds, or until something can be read or written."""
         connection = self._client.socket()
         if connection is None:
-            self._delete_acknowledged()
-        if self._farewell is not None:
-            raise refusal("it ended the connection", self._farewell, self._broker)
-        if connection is None:
-            raise silence("the connection was lost", self._broker)
+            self._lost()
         # What TLS has already taken off the wire is not readable for select.
         buffered = isinstance(connection, ssl.SSLSocket) and connection.pending() > 0
         writers = [connection] if self._client.want_write() else []
         readable, writable, _ = select.select(
             [connection, self._wake], writers, [], 0.0 if buffered else max(timeout, 0.0)
         )
+        self._alive()
         if self._wake in readable:
             self._wake.recv(4096)
             self._waiting.clear()  # what is new may be more urgent than what was read before
             self._look_at = 0.0
         if buffered or connection in readable:
-            self._client.loop_read()
+            self._heard_at = time.monotonic()
+            if self._client.loop_read() == mqtt.MQTT_ERR_PROTOCOL:
+                self._why = "it sent what is no MQTT"
         if connection in writable:
             self._client.loop_write()
         self._client.loop_misc()
+        self._notice_silence()
+
+    def _notice_silence(self) -> None:
+        now, keep_alive_s = time.monotonic(), self._client.keepalive
+        if self._answer is not None and keep_alive_s and now - self._heard_at > LOST_AFTER * keep_alive_s:
+            self._end(silence("nothing comes from it any more", self._broker))
+        if self._in_flight and now - self._moved_at > ACKNOWLEDGE_LIMIT_S:
+            self._end(silence("it does not acknowledge what it gets", self._broker))
+
+    def _lost(self) -> NoReturn:
+        """The connection has ended."""
+        if self._farewell is not None:
+            self._end(refusal("it ended the connection", self._farewell, self._broker))
+        if self._answer is None:
+            self._end(hung_up(self._why, self._broker))
+        self._end(silence(self._why or "the connection was lost", self._broker))
+
+    def _end(self, error: BrokerError) -> NoReturn:
+        """Draw the lesson from what was in flight, and raise `error`."""
+        self._delete_acknowledged()
+        rows = [message for message in self._in_flight.values() if message is not None]
+        if len(rows) == len(self._in_flight) == 1:
+            code = 0 if self._farewell is None else self._farewell.value
+            if code in ABOUT_THE_MESSAGE:
+                self._refused(rows[0], code)
+            elif self._doubts.lost_with(rows[0].id, time.monotonic()) is Verdict.NEVER:
+                self._park(rows[0], "the connection ended whenever it was sent")
+        self._in_flight.clear()
+        raise error
 
     def _fill_window(self) -> None:
-        while len(self._in_flight) < self._open:
+        now = time.monotonic()
+        while len(self._in_flight) < self._open and now >= self._quiet_until:
             if not self._waiting and not self._read_rows():
                 return
-            message = self._waiting.popleft()
-            size = len(message.payload) + len(message.topic.encode()) + _PUBLISH_OVERHEAD
-            if self._largest is not None and size > self._largest:
-                self._park(message.id, f"{size} bytes, the broker takes {self._largest} at most")
+            message = self._waiting[0]
+            if self._awaited is not None and not self._awaited.has_room(message):
+                return
+            doubtful = self._doubts.is_doubtful(message.id)
+            if doubtful and self._in_flight:
+                return  # it goes alone
+            self._waiting.popleft()
+            why = never_goes(message, self._largest)
+            if why is None and self._doubts.is_shut(message.topic, now):
+                why = _reason(NOT_AUTHORISED)  # as those before it; each would cost a connection
+            if why is not None:
+                self._park(message, why)
                 continue
-            self._in_flight[self._client.publish(message.topic, message.payload, qos=1).mid] = message.id
+            self._send(message)
+            if doubtful:
+                return
+
+    def _send(self, message: OutboxMessage) -> None:
+        if not self._in_flight:
+            self._moved_at = time.monotonic()
+        properties = None if self._broker.protocol != "5" else EXPIRING[message.priority]
+        sending = self._client.publish(message.topic, message.payload, qos=1, properties=properties)
+        self._in_flight[sending.mid] = message
 
     def _read_rows(self) -> bool:
         """Read further rows, most urgent first; whether there are any."""
-        if time.monotonic() < self._look_at:
+        now = time.monotonic()
+        if now < self._look_at:
             return False
         self._delete_acknowledged()
-        in_flight = {identifier for identifier in self._in_flight.values() if identifier is not None}
-        self._waiting.extend(self._outbox.next_messages(ROWS, in_flight))
+        apart = {message.id for message in self._in_flight.values() if message is not None} | self._doubts.held(now)
+        if self._awaited is not None:
+            self._awaited.overdue(now)
+            apart.update(self._awaited.ids())
+        self._waiting.extend(self._outbox.next_messages(ROWS, apart))
         if len(self._waiting) < ROWS:
-            self._look_at = time.monotonic() + LOOK_EVERY_S
+            self._look_at = min(now + LOOK_EVERY_S, self._doubts.next_end(now))
+            for topic in self._closed_topics:
+                if self._doubts.may_knock(topic, now):
+                    self._outbox.release(topic, _reason(NOT_AUTHORISED), 1)
+                    self._look_at = now
         return bool(self._waiting)
 
     def _delete_acknowledged(self) -> None:
@@ -196,36 +278,51 @@ class Session:
             self._outbox.delete_messages(self._acknowledged)
             self._acknowledged.clear()
 
-    def _park(self, identifier: str, reason: str) -> None:
-        self._outbox.park_message(identifier, reason)
+    def _park(self, message: OutboxMessage, reason: str) -> None:
+        self._outbox.park_message(message.id, reason)
         self.parked += 1
-        _log.warning("the broker refused a message, which is set aside", id=identifier, reason=reason)
-
-    def _listen(self) -> None:
-        """Subscribe to what is wanted now, and to no more.
-
-        What we say ourselves does not come back, and of commands nothing that was retained does (MQTT 5.0, 3.8.3.1); an
-        older broker knows neither, and marks what was retained.
-        """
-        if self._hearing is None:
-            return
-        topics = self._hearing.topics()
-        for topic in self._subscribed - topics.keys():
-            self._client.unsubscribe(topic)
-        for topic in topics.keys() - self._subscribed:
-            if self._broker.protocol == "5":
-                handling = _SEND_RETAINED if topics[topic] else _SEND_NONE_RETAINED
-                options = SubscribeOptions(qos=1, noLocal=True, retainHandling=handling)
-                identifier = self._client.subscribe(topic, options=options)[1]
-            else:
-                identifier = self._client.subscribe(topic, qos=1)[1]
-            if identifier is not None:
-                self._subscribing[identifier] = topic
-        self._subscribed = frozenset(topics)
+        _log.warning("the broker refused a message, which is set aside", id=message.id, reason=reason)
 
     def _publish_status(self, *, online: bool) -> None:
         payload = messages.status(online=online, at=self._clock.wall())
-        self._in_flight[self._client.publish(messages.status_topic(self._home), payload, qos=1, retain=True).mid] = None
+        sending = self._client.publish(messages.status_topic(self._home), payload, qos=1, retain=self._retains)
+        self._in_flight[sending.mid] = None
+        self._moved_at = time.monotonic()
+
+    def _took(self, message: OutboxMessage) -> None:
+        self.sent += 1
+        self._open = self._window
+        self._pause_s = FIRST_PAUSE_S
+        self._doubts.took(message.id, message.topic)
+        if self._awaited is None or self._awaited.taken(message.id, time.monotonic()):
+            self._acknowledged.append(message.id)
+        if message.topic in self._closed_topics:  # somebody has mended it
+            self._closed_topics.discard(message.topic)
+            self._outbox.release(message.topic, _reason(NOT_AUTHORISED))
+            self._look_at = 0.0
+
+    def _refused(self, message: OutboxMessage, code: int) -> None:
+        now = time.monotonic()
+        if code == QUOTA_EXCEEDED:
+            self._quiet_until = now + self._pause_s
+            self._pause_s = min(LONGEST_PAUSE_S, 2.0 * self._pause_s)
+            _log.warning("the broker takes no more for now", reason=_reason(code))
+        if code == NOT_AUTHORISED:
+            self._doubts.shut(message.topic, now)
+        if self._doubts.refused(message.id, code, now) is Verdict.NEVER:
+            self._park(message, _reason(code))
+        self._look_at = min(self._look_at, self._doubts.next_end(now))
+
+    def _take_receipt(self, payload: bytes) -> None:
+        try:
+            identifiers = read_receipt(payload)
+        except BrokerError as error:
+            _log.warning("a receipt is passed over", error=str(error))
+            return
+        in_flight = {message.id for message in self._in_flight.values() if message is not None}
+        assert self._awaited is not None  # noqa: S101 -- it listens only then
+        self._acknowledged.extend(self._awaited.received(identifiers, in_flight))
+        self._look_at = 0.0
 
     def _on_connect(
         self,
@@ -236,45 +333,28 @@ class Session:
         properties: Properties | None,
     ) -> None:
         self._answer = reason
-        # The broker's own limits on what it takes (MQTT 5.0, 3.2.2.3.3 and 3.2.2.3.6); absent where it has none.
-        self._window = min(self._window, getattr(properties, "ReceiveMaximum", self._window))
+        # The broker's own limits (MQTT 5.0, 3.2.2.3.3 to 3.2.2.3.6), absent where it has none; it may not say 0.
+        self._window = min(self._window, getattr(properties, "ReceiveMaximum", 0) or self._window)
         self._largest = getattr(properties, "MaximumPacketSize", None)
+        self._retains = bool(getattr(properties, "RetainAvailable", True))
+        if not reason.is_failure and getattr(properties, "MaximumQoS", 1) == 0:
+            raise BrokerRefusedError(
+                "it takes QoS 0 only", where=self._broker.address, mend="let the broker accept QoS 1"
+            )
 
     def _on_publish(
         self, _client: mqtt.Client, _userdata: object, mid: int, reason: ReasonCode, _properties: Properties
     ) -> None:
-        identifier = self._in_flight.pop(mid)
-        if identifier is None:
-            if reason.value >= _FIRST_FAILURE:
-                _log.warning("the broker refused the home's status", reason=str(reason))
-        elif reason.value >= _FIRST_FAILURE:
-            self._park(identifier, f"{reason} (0x{reason.value:02X})")
-        else:
-            self._acknowledged.append(identifier)
-            self.sent += 1
-            self._open = self._window
-
-    def _on_subscribe(
-        self,
-        _client: mqtt.Client,
-        _userdata: object,
-        mid: int,
-        reasons: list[ReasonCode],
-        _properties: Properties | None,
-    ) -> None:
-        topic = self._subscribing.pop(mid, None)
-        if topic is not None and self._hearing is not None and reasons:
-            self._hearing.subscribed(topic, str(reasons[0]) if reasons[0].value >= _FIRST_FAILURE else None)
-
-    def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
-        """Hand over what came; paho sends the PUBACK when this returns, and none when it raises StoreError."""
-        if self._hearing is None:
-            return
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            return  # a broker that sends what nobody can have subscribed to
-        self._hearing.take(topic, bytes(message.payload), retained=message.retain)
+        message = self._in_flight.pop(mid)
+        self._moved_at = time.monotonic()
+        failed = reason.value >= FIRST_FAILURE
+        if message is not None:
+            if failed:
+                self._refused(message, reason.value)
+            else:
+                self._took(message)
+        elif failed:
+            _log.warning("the broker refused the home's status", reason=str(reason))
 
     def _on_disconnect(
         self,
@@ -286,3 +366,13 @@ class Session:
     ) -> None:
         if flags.is_disconnect_packet_from_server:
             self._farewell = reason
+
+    def _on_log(self, _client: mqtt.Client, _userdata: object, level: int, text: str) -> None:
+        if level == mqtt.MQTT_LOG_ERR:
+            self._why = text
+
+
+def _reason(code: int) -> str:
+    """A failure as parked rows tell it."""
+    name = next(iter(ReasonCode.names.get(code, {"Unknown": []})))
+    return f"{name} (0x{code:02X})"

@@ -81,6 +81,22 @@ class Outbox:
         with self._connection.transaction():
             self._connection.execute("UPDATE outbox SET refusal = ? WHERE id = ?", (reason, identifier))
 
+    def release(self, topic: str, reason: str, most: int = -1) -> None:
+        """Let messages that were set aside for this reason be sent again: the oldest `most` of a topic, or all."""
+        with self._connection.transaction():
+            self._connection.execute(
+                "UPDATE outbox SET refusal = NULL WHERE position IN (SELECT position FROM outbox "
+                "WHERE (refusal IS NOT NULL) = 1 AND refusal = ? AND topic = ? ORDER BY created, position LIMIT ?)",
+                (reason, topic, most),
+            )
+
+    def parked_topics(self, reason: str) -> set[str]:
+        """The topics of messages that were set aside for this reason."""
+        rows = self._connection.rows(
+            "SELECT DISTINCT topic FROM outbox WHERE (refusal IS NOT NULL) = 1 AND refusal = ?", (reason,)
+        )
+        return {topic for (topic,) in rows}
+
     def outbox_depth(self) -> int:
         """How many messages wait to be sent."""
         row = self._connection.row("SELECT count(*) FROM outbox WHERE (refusal IS NOT NULL) = 0")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.broker import Broker
-from cloud_sync.publisher import LONGEST_RETRY_S, Publisher, retry_delay
+from cloud_sync.publisher import LOST, Publisher, retry_delay
 from cloud_sync.session import Session
 from edge.readings import OutboxMessage, Priority
 from edge.store.store import Batch, Store
@@ -51,7 +51,7 @@ def broker_of(mosquitto: Mosquitto) -> Broker:
 
 @contextmanager
 def publishing(broker: Broker, store: Store) -> Iterator[Publisher]:
-    publisher = Publisher(broker, store.path, "home", first_retry_s=0.05, chance=random.Random(1))
+    publisher = Publisher(broker, store.path, "home", pace=0.05, chance=random.Random(1))
     publisher.start()
     try:
         yield publisher
@@ -92,7 +92,7 @@ def test_the_home_says_when_it_comes_and_goes(store: Store, mosquitto: Mosquitto
 
 
 def _publish_for_ever(path: Path, port: int) -> None:
-    Publisher(Broker("127.0.0.1", port, tls=False), path, "home").start()
+    Publisher(Broker("127.0.0.1", port, tls=False, will_delay_s=0), path, "home").start()
     signal.pause()
 
 
@@ -239,7 +239,7 @@ def test_pain_22_a_dead_thread_is_noticed_and_another_goes_on(
 @pytest.mark.parametrize("failures", [1, 2, 7, 1000])
 def test_retries_come_ever_more_slowly_and_not_all_at_once(failures: int) -> None:
     delays = [retry_delay(failures, random.Random(seed)) for seed in range(100)]
-    longest = min(LONGEST_RETRY_S, 2.0 ** (failures - 1))
+    longest = min(LOST.longest, 2.0 ** (failures - 1))
     assert longest / 2 <= min(delays) < max(delays) <= longest
 
 

@@ -38,7 +38,7 @@ def publisher(broker: ScriptedBroker, store: Store) -> Iterator[Publisher]:
         Broker("127.0.0.1", broker.port, tls=False),
         store.path,
         "home",
-        first_retry_s=0.01,
+        pace=0.01,
         chance=random.Random(1),
     )
     started.start()
@@ -85,19 +85,34 @@ def test_no_more_is_in_flight_than_the_broker_takes(broker: ScriptedBroker, publ
     assert broker.next()[1] == "t/4"
 
 
-def test_only_a_failure_parks_a_row(broker: ScriptedBroker, store: Store, publisher: Publisher) -> None:
+def test_only_a_failure_for_good_parks_a_row(broker: ScriptedBroker, store: Store, publisher: Publisher) -> None:
     say_online(broker)
     broker.acknowledge(broker.next()[0], reason=0x10)  # no matching subscribers: a success
-    for reason in (0x97, 0x83):
+    for reason in (0x90, 0x99, 0x83):
         broker.acknowledge(broker.next()[0], reason)
-    broker.next()
+    for place in range(4, 10):  # the one that may go another time holds up nothing
+        identifier, topic = broker.next()
+        assert topic == f"t/{place}"
+        broker.acknowledge(identifier)
     broker.hang_up()
     say_online(broker)
-    assert broker.next()[1] == "t/3"
+    assert waiting(store) == ["id-3"]
     assert [parked.reason for parked in store.outbox.parked()] == [
-        "Implementation specific error (0x83)",
-        "Quota exceeded (0x97)",
+        "Payload format invalid (0x99)",
+        "Topic name invalid (0x90)",
     ]
+
+
+def test_a_quota_stops_everything_and_parks_nothing(broker: ScriptedBroker, store: Store, publisher: Publisher) -> None:
+    say_online(broker)
+    broker.acknowledge(broker.next()[0])
+    for _ in range(3):
+        broker.acknowledge(broker.next()[0], 0x97)
+    with pytest.raises(queue.Empty):
+        broker.published.get(timeout=0.2)
+    assert store.outbox.parked() == []
+    assert publisher.state().connected
+    assert publisher.state().complaint == "it takes no more for now, since a quota is used up"
 
 
 def test_a_refusal_is_heard_although_the_broker_hangs_up(
