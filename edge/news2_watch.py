@@ -15,6 +15,7 @@ import structlog
 
 from edge.clock import Clock
 from edge.errors import StoreError
+from edge.phrases import phrase
 from edge.readings import Alert, AlertState, Explanation, Severity
 from edge.recorder import Recorder
 from edge.settings import PersonSettings
@@ -110,7 +111,7 @@ class News2Watch:
         newest = self._newest[person.id]
         if not person.news2:
             if newest is not None and newest.state is AlertState.RAISED:
-                off = Explanation("The score is not watched any more.")
+                off = Explanation(phrase("The score is not watched any more."))
                 await self._tell(person, replace(newest, state=AlertState.CLEARED, cleared_at=now, explanation=off))
             return
         scored = news2(await call(stored_vitals, self._store, person.id, now))

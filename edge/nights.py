@@ -14,6 +14,7 @@ import structlog
 
 from edge.clock import Clock
 from edge.errors import StoreError
+from edge.phrases import in_turn, phrase
 from edge.readings import Alert, AlertState, Channel, Explanation, Severity
 from edge.settings import PersonSettings
 from edge.signals.night_baseline import (
@@ -103,8 +104,8 @@ def resting_alert(person: str, verdicts: Sequence[Verdict], open_alert: Alert | 
 
 def _cleared(alert: Alert, last: Verdict | None) -> Alert:
     if last is None or last.elevated is None:
-        known = "Nothing is known of the last nights, so it is no longer said to be high."
-        explanation = Explanation(known if last is None else f"{known} {last.sentence}")
+        unknown = phrase("Nothing is known of the last nights, so it is no longer said to be high.")
+        explanation = Explanation(unknown if last is None else in_turn((unknown, last.sentence)))
     else:
         explanation = Explanation(last.sentence, _numbers(last))
     return replace(

@@ -11,6 +11,7 @@ from edge.alerts.points import SPOT_STALE_S
 from edge.alerts.thresholds import Thresholds
 from edge.news2_watch import NEWS2
 from edge.nights import RESTING_HEART_RATE
+from edge.phrases import phrase
 from edge.readings import CHANNELS, Alert, AlertState, Channel, Explanation, Quality, Reading, Risk
 from edge.recorder import Recorder
 from edge.rule_settings import rules_of
@@ -34,7 +35,7 @@ async def watch_vitals(
     newest = {rule.name: await call(store.alerts.newest_alert, person.id, rule.name) for rule in rules}
     vitals = Thresholds(person.id, rules, {name: alert for name, alert in newest.items() if alert is not None})
     overdue = [
-        replace(alert, state=AlertState.CLEARED, cleared_at=now, explanation=Explanation("The rule is off."))
+        replace(alert, state=AlertState.CLEARED, cleared_at=now, explanation=Explanation(phrase("The rule is off.")))
         for alert in await call(store.alerts.open_alerts, person.id)
         if not is_fault(alert) and alert.kind not in _OTHERS and alert.kind not in newest
     ]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
+from edge.phrases import in_turn, phrase
 from edge.readings import Alert, AlertState, Explanation, Fault, FaultKind, Severity
 
 # Which fault is meant: its kind and its subject.
@@ -134,7 +135,7 @@ class FaultEpisodes:
 
     def forget(self, now: float, gone: Collection[Key]) -> list[Transition]:
         """Close, untold, what is about things that are no longer there."""
-        return self._close(now, set(gone), "It is no longer in the settings.", is_news=False)
+        return self._close(now, set(gone), phrase("It is no longer in the settings."), is_news=False)
 
     def _end(self, now: float, *, is_night: bool) -> list[Transition]:
         over = {
@@ -146,7 +147,7 @@ class FaultEpisodes:
             critical = [alert for alert in self._open.values() if alert.severity is Severity.CRITICAL]
             urgent = {key for alert in critical for key in keys_of(alert)}
             over = {key for key in over if key in urgent or not self._rules[key[0]].waits_for_day}
-        return self._close(now, over, "All is well again.", is_news=True)
+        return self._close(now, over, phrase("All is well again."), is_news=True)
 
     def _close(self, now: float, over: Collection[Key], why: str, *, is_news: bool) -> list[Transition]:
         transitions = []
@@ -247,6 +248,6 @@ def _alert(kind: FaultKind, faults: Sequence[Fault], now: float) -> Alert:
         since=min(fault.since for fault in faults),
         opened_at=now,
         cleared_at=None,
-        explanation=Explanation(" ".join(sentences)),
+        explanation=Explanation(in_turn(list(sentences))),
         subject=subject,
     )

@@ -9,6 +9,7 @@ from typing import Final
 from edge.alerts.faults import START_S, Key
 from edge.alerts.limits import spoken
 from edge.alerts.sights import Findings
+from edge.phrases import phrase, several, words
 from edge.readings import Fault, FaultKind, Severity
 
 # The parts that are a fault's subject.
@@ -112,9 +113,18 @@ class HouseFaults:
         severity = Severity.CRITICAL if deaf and sight.radio_is_critical else Severity.WARNING
         sentence = None
         if sight.radio is not None:
-            what = "No wearable can be heard" if deaf else "A wearable that goes away cannot be found again"
-            mend = _stripped(sight.radio_mend or "check that the adapter is plugged in and on, or restart the machine")
-            sentence = f"{what}, for Bluetooth does not work here ({_stripped(sight.radio)}). To mend it, {mend}."
+            mend = phrase("check that the adapter is plugged in and on, or restart the machine")
+            told = {"why": _stripped(sight.radio), "mend": _stripped(sight.radio_mend) if sight.radio_mend else mend}
+            if deaf:
+                sentence = phrase(
+                    "No wearable can be heard, for Bluetooth does not work here ({why}). To mend it, {mend}.", **told
+                )
+            else:
+                sentence = phrase(
+                    "A wearable that goes away cannot be found again, for Bluetooth does not work here ({why}). To "
+                    "mend it, {mend}.",
+                    **told,
+                )
         self._note(found, sight, (FaultKind.BLUETOOTH, BLUETOOTH), sentence, severity)
 
     def _look_at_clock(self, sight: HouseSight, found: Findings) -> None:
@@ -129,34 +139,42 @@ class HouseFaults:
             self._synchronised_at = sight.monotonic
         sentence, since = None, None
         if sight.monotonic - self._synchronised_at >= UNSYNCHRONISED_S:
-            sentence = (
+            sentence = phrase(
                 "This machine's clock has not been set by the network for hours, so that times may be wrong. Check the "
                 "network, and `timedatectl`."
             )
             since = sight.wall - (sight.monotonic - self._synchronised_at)
         elif self._step is not None and sight.monotonic - self._step[2] < STEP_TOLD_S:
             step, since, _ = self._step
-            way = "forward" if step > 0.0 else "back"
-            sentence = (
-                f"This machine's clock was set {way} by {spoken(abs(step))}. What was stored shortly before has a "
-                "wrong time; nothing need be done unless this comes again."
+            forward = words(
+                "This machine's clock was set forward by {step}. What was stored shortly before has a wrong time; "
+                "nothing need be done unless this comes again."
             )
+            back = words(
+                "This machine's clock was set back by {step}. What was stored shortly before has a wrong time; nothing "
+                "need be done unless this comes again."
+            )
+            sentence = phrase(forward if step > 0.0 else back, step=spoken(abs(step)))
         self._note(found, sight, (FaultKind.CLOCK, CLOCK), sentence, Severity.INFO, since)
 
     def _look_at_parts(self, sight: HouseSight, found: Findings) -> None:
         for name, why in sight.models.items():
-            sentence = None if why is None else f"This risk is not watched: {_stripped(why)}."
+            sentence: str | None = None if why is None else phrase("This risk is not watched: {why}.", why=_stripped(why))
             severity = Severity.CRITICAL if name in sight.critical_models else Severity.WARNING
             self._note(found, sight, (FaultKind.MODEL, name), sentence, severity)
         for name, why in sight.stores.items():
             sentence = None
             if why is not None:
-                sentence = f"It could not be done: {_stripped(why)}. What comes meanwhile may be lost at a power cut."
+                sentence = phrase(
+                    "It could not be done: {why}. What comes meanwhile may be lost at a power cut.", why=_stripped(why)
+                )
             self._note(found, sight, (FaultKind.STORE, name), sentence)
         for name, why in sight.contacts.items():
             sentence = None
             if why is not None:
-                sentence = f"Nothing reaches this contact: {_stripped(why)}. Check the network, and the contact's URL."
+                sentence = phrase(
+                    "Nothing reaches this contact: {why}. Check the network, and the contact's URL.", why=_stripped(why)
+                )
             self._note(found, sight, (FaultKind.CONTACT, name), sentence)
         for name, sentence in sight.commands.items():
             self._note(found, sight, (FaultKind.COMMANDS, name), sentence)
@@ -166,19 +184,23 @@ class HouseFaults:
         if free is None:
             return
         if free < LEAST_FREE_BYTES:
-            left = f"{free / 1024 / 1024:.0f} MB"
-            sentence = f"Only {left} of the disk are free. Make room before nothing can be stored any more."
+            sentence = phrase(
+                "Only {left:.0f} MB of the disk are free. Make room before nothing can be stored any more.",
+                left=free / 1024 / 1024,
+            )
             self._note(found, sight, key, sentence)
         elif free > 1.25 * LEAST_FREE_BYTES:
             self._note(found, sight, key, None)
 
     def _look_at_broker(self, broker: BrokerSight, sight: HouseSight, found: Findings) -> None:
-        why = None if broker.connected else _stripped(broker.error or "there is no connection")
-        refused = f"The broker refuses us: {why}." if broker.refuses and why is not None else None
+        why: str | None = None
+        if not broker.connected:
+            why = _stripped(broker.error) if broker.error else phrase("there is no connection")
+        refused = phrase("The broker refuses us: {why}.", why=why) if broker.refuses and why is not None else None
         self._note(found, sight, (FaultKind.BROKER_REFUSES, BROKER), refused)
-        away = None
+        away: str | None = None
         if why is not None and not broker.refuses:
-            away = f"Summaries wait here, since the broker cannot be reached: {why}."
+            away = phrase("Summaries wait here, since the broker cannot be reached: {why}.", why=why)
         self._note(found, sight, (FaultKind.BROKER_UNREACHABLE, BROKER), away, Severity.INFO)
         self._look_at_outbox(broker, sight, found)
 
@@ -189,11 +211,14 @@ class HouseFaults:
         if moved or not broker.waiting or not broker.connected:
             self._taken_at = (broker.taken, sight.monotonic)
         assert self._taken_at is not None  # noqa: S101 -- set where it was None
-        sentence = None
+        sentence: str | None = None
         if sight.monotonic - self._taken_at[1] >= STUCK_S:
-            sentence = (
-                f"The broker is connected but takes nothing; {broker.waiting} messages wait here. Look into its log, "
-                "or restart it."
+            sentence = several(
+                "The broker is connected but takes nothing; {n:.0f} message waits here. Look into its log, or restart "
+                "it.",
+                "The broker is connected but takes nothing; {n:.0f} messages wait here. Look into its log, or restart "
+                "it.",
+                broker.waiting,
             )
         self._note(found, sight, (FaultKind.OUTBOX_STUCK, OUTBOX), sentence, Severity.INFO)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from edge.phrases import several
 from edge.readings import Channel
 
 _MINUTE: Final = 60.0
@@ -65,7 +66,10 @@ SHARED: Final = Limits({}, {}, {}, never_seen_s=0.0, not_worn_s=0.0, battery_low
 
 def spoken(seconds: float) -> str:
     """A duration in the largest unit that leaves at least two of it: "90 seconds", "3 hours", "2 days"."""
-    for unit, name in ((86_400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
-        if seconds >= 2 * unit:
-            return f"{seconds / unit:.0f} {name}"
-    return f"{seconds:.0f} seconds"
+    if seconds >= 2 * 86_400.0:
+        return several("{n:.0f} day", "{n:.0f} days", round(seconds / 86_400.0))
+    if seconds >= 2 * 3600.0:
+        return several("{n:.0f} hour", "{n:.0f} hours", round(seconds / 3600.0))
+    if seconds >= 2 * 60.0:
+        return several("{n:.0f} minute", "{n:.0f} minutes", round(seconds / 60.0))
+    return several("{n:.0f} second", "{n:.0f} seconds", round(seconds))

@@ -12,11 +12,12 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Final
 
+from edge.alerts import threshold_words
 from edge.alerts.points import Point, Points, Rest, stale_s
-from edge.readings import CHANNELS, Alert, AlertState, Channel, Explanation, Reading, Severity
+from edge.phrases import phrase
+from edge.readings import Alert, AlertState, Channel, Explanation, Reading, Severity
 
 # What was measured by hand longer ago belongs to another time of life, s. Our choice, twice the week for which the
 # European Society of Hypertension has blood pressure measured at home.
@@ -28,19 +29,8 @@ _SLACK_S: Final = 1800.0
 # A stored time so far ahead of now was told before the clock was set back, s. Our choice, as in risk_watch.
 _AHEAD_S: Final = 120.0
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:hearthbeat:vital-sign")
-_CALLED: Final[Mapping[Channel, str]] = MappingProxyType(
-    {
-        Channel.HEART_RATE: "The heart rate",
-        Channel.SPO2: "The oxygen saturation",
-        Channel.GLUCOSE: "Glucose",
-        Channel.BLOOD_GLUCOSE: "Blood glucose",
-        Channel.TEMPERATURE: "The body temperature",
-        Channel.SYSTOLIC: "The upper blood pressure",
-        Channel.DIASTOLIC: "The lower blood pressure",
-    }
-)
 # What rules can be about.
-VITAL_SIGNS: Final = frozenset(_CALLED)
+VITAL_SIGNS: Final = frozenset(threshold_words.CALLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +138,7 @@ class Threshold:
         assert self.open_alert is not None  # noqa: S101 -- see push
         if self._agree(self.rule.is_back, point) is None:
             return None
-        return self.end(point.at, f"{self._called} is {self._number(self._level())} again.")
+        return self.end(point.at, threshold_words.back(self.rule.channel, self._level()))
 
     def end(self, at: float, why: str) -> Alert | None:
         """The open episode, over as of `at`."""
@@ -193,41 +183,19 @@ class Threshold:
             counted = self._counted()
         return statistics.median(one.value for one in counted)
 
-    @property
-    def _called(self) -> str:
-        return _CALLED[self.rule.channel]
-
-    def _number(self, value: float) -> str:
-        facts = CHANNELS[self.rule.channel]
-        digits = 1 if self.rule.channel is Channel.TEMPERATURE else 0
-        return f"{value:.{digits}f} {'a minute' if self.rule.channel is Channel.HEART_RATE else facts.unit}"
-
     def _explain(self, point: Point, since: float) -> Explanation:
-        rule, level = self.rule, self._level()
-        side = "above" if rule.above is not None else "below"
-        limit = f"{rule.threshold:g}"
+        rule, level, above = self.rule, self._level(), self.rule.above is not None
         numbers = {"value": round(level, 1), "threshold": rule.threshold}
+        told = (rule.channel, level, rule.threshold)
         if rule.minutes:
-            rest = " at rest" if rule.at_rest else ""
-            sentence = (
-                f"{self._called}{rest} has been {side} {limit} for {rule.minutes:g} minutes, at {self._number(level)} "
-                "in the middle."
-            )
             numbers["minutes"] = rule.minutes
+            sentence = threshold_words.lasting(*told, rule.minutes, above=above, at_rest=rule.at_rest)
             return Explanation(sentence, numbers, (since, point.at))
         if rule.values > 1:
-            what = "minutes" if _is_stream(rule) else "measurements"
-            sentence = (
-                f"{self._called} was {side} {limit} in the middle of {rule.values} {what} in a row: "
-                f"{self._number(level)}."
-            )
             numbers["measurements"] = float(rule.values)
+            sentence = threshold_words.repeated(*told, rule.values, above=above, by_minute=_is_stream(rule))
             return Explanation(sentence, numbers)
-        sentence = (
-            f"{self._called} was {side} {limit} in one measurement: {self._number(level)}. One measurement says "
-            "little: rest for five minutes and measure again."
-        )
-        return Explanation(sentence, numbers)
+        return Explanation(threshold_words.once(*told, above=above), numbers)
 
 
 class Thresholds:
@@ -280,7 +248,7 @@ class Thresholds:
         """Go on with other rules; a rule that stays as it was goes on as it was. The episodes that are over by it."""
         kept = {rule.name: rule for rule in rules}
         ended = [
-            one.end(now, "The rule was changed or switched off in the settings.")
+            one.end(now, phrase("The rule was changed or switched off in the settings."))
             for name, one in self._watched.items()
             if kept.get(name) != one.rule
         ]

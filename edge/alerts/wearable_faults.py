@@ -15,6 +15,8 @@ from typing import Final
 
 from edge.alerts.limits import Limits, spoken
 from edge.alerts.sights import Findings, WearableSight
+from edge.alerts.wearable_words import MISSED, called
+from edge.phrases import in_turn, phrase, words
 from edge.readings import Channel, Fault, FaultKind, Severity
 
 _MINUTE: Final = 60.0
@@ -51,15 +53,6 @@ BATTERY_MARGIN: Final = 10.0
 LONGEST_LOOK_S: Final = 90.0
 # A clock this far from ours puts what it stamps into a wrong hour; what is nearer is mended as it is read. Our choice.
 CLOCK_LIMIT_S: Final = 15 * _MINUTE
-
-
-_MISSED: Final = MappingProxyType(
-    {
-        Channel.ACCELERATION: "a fall would go unseen",
-        Channel.GLUCOSE: "low glucose would go unseen",
-        Channel.RR_INTERVAL: "an irregular heartbeat would go unseen",
-    }
-)
 
 
 @dataclass(slots=True)
@@ -265,22 +258,29 @@ def _gained(sight: WearableSight, past: _Past) -> bool:
 def _silence_fault(silence: _Silence, blind: Channel | None) -> Fault:
     sight = silence.sight
     if silence.is_low:
-        sentence = f"Its battery was at {sight.battery_percent:.0f} %, it is probably empty. Charge it, or change it."
-    elif not silence.is_whole:
-        names = " and ".join(channel.value.replace("_", " ") for channel in silence.channels)
-        sentence = f"It sends, but nothing of {names}. See that it sits well, then switch it off and on again."
-    elif silence.is_near:
-        trouble = "" if sight.trouble is None else f" ({sight.trouble})"
-        sentence = (
-            f"It is in reach but says nothing{trouble}. Take it off and put it on again, or switch it off and on."
+        sentence = phrase(
+            "Its battery was at {level:.0f} %, it is probably empty. Charge it, or change it.",
+            level=sight.battery_percent or 0.0,
         )
+    elif not silence.is_whole:
+        sentence = phrase(
+            "It sends, but nothing of {what}. See that it sits well, then switch it off and on again.",
+            what=called(silence.channels),
+        )
+    elif silence.is_near:
+        sentence = phrase("It is in reach but says nothing. Take it off and put it on again, or switch it off and on.")
+        if sight.trouble is not None:
+            sentence = phrase(
+                "It is in reach but says nothing ({trouble}). Take it off and put it on again, or switch it off and "
+                "on.",
+                trouble=sight.trouble,
+            )
     else:
-        sentence = "It is out of reach, off or empty. Look where it is, charge it, and put it on."
-    missed = None if blind is None else _MISSED.get(blind)
-    if missed is not None:
-        sentence = f"{sentence} Until then {missed}."
+        sentence = phrase("It is out of reach, off or empty. Look where it is, charge it, and put it on.")
+    missed = None if blind is None else MISSED.get(blind)
+    told = sentence if missed is None else in_turn((sentence, phrase(missed)))
     severity = Severity.WARNING if blind is None else Severity.CRITICAL
-    return Fault(FaultKind.NO_DATA, sight.address, silence.since, sentence, sight.person or None, severity)
+    return Fault(FaultKind.NO_DATA, sight.address, silence.since, told, sight.person or None, severity)
 
 
 def _look_at_battery(sight: WearableSight, past: _Past, limits: Limits, now: float, found: Findings) -> None:
@@ -289,7 +289,9 @@ def _look_at_battery(sight: WearableSight, past: _Past, limits: Limits, now: flo
         return
     if limit > 0.0 and level <= limit:
         past.low_since = now if past.low_since is None else past.low_since
-        sentence = f"Its battery is at {level:.0f} %. Charge it, or change the battery, before it falls silent."
+        sentence = phrase(
+            "Its battery is at {level:.0f} %. Charge it, or change the battery, before it falls silent.", level=level
+        )
         found.wrong.append(
             Fault(FaultKind.BATTERY_LOW, sight.address, past.low_since, sentence, sight.person or None, Severity.INFO)
         )
@@ -309,7 +311,7 @@ def _look_at_contact(
     past.unworn_since = now if past.unworn_since is None else past.unworn_since
     past.unworn_s += elapsed_s
     if 0.0 < limits.not_worn_s <= past.unworn_s:
-        sentence = "It sends, but says that it is not worn. Put it on; wet the electrodes of a chest strap."
+        sentence = phrase("It sends, but says that it is not worn. Put it on; wet the electrodes of a chest strap.")
         found.wrong.append(
             Fault(FaultKind.NOT_WORN, sight.address, past.unworn_since, sentence, sight.person or None, Severity.INFO)
         )
@@ -335,10 +337,13 @@ def _look_for_frozen(
     past.values.update(sight.values)
     if frozen:
         since = now - max(past.same_s[channel] for channel in frozen)
-        names = " and ".join(channel.value.replace("_", " ") for channel in frozen)
-        sentence = f"It sends the very same {names} again and again, which no body does. Switch it off and on again."
+        sentence: str = phrase(
+            "It sends the very same {what} again and again, which no body does. Switch it off and on again.",
+            what=called(frozen),
+        )
         if Channel.HEART_RATE in frozen:
-            sentence += " With a pacemaker this may be right: then switch off frozen_min for this person."
+            pacemaker = phrase("With a pacemaker this may be right: then switch off frozen_min for this person.")
+            sentence = in_turn((sentence, pacemaker))
         found.wrong.append(Fault(FaultKind.FROZEN_VALUE, sight.address, since, sentence, sight.person or None))
     elif changed:
         found.well.append((FaultKind.FROZEN_VALUE, sight.address))
@@ -351,8 +356,9 @@ def _look_at_clock(sight: WearableSight, now: float, found: Findings) -> None:
     if abs(ahead) < CLOCK_LIMIT_S:
         found.well.append((FaultKind.DEVICE_CLOCK, sight.address))
         return
-    way = "fast" if ahead > 0.0 else "slow"
-    sentence = f"Its own clock is {spoken(abs(ahead))} {way}, so that what it stores has a wrong time. Set it."
+    fast = words("Its own clock is {time} fast, so that what it stores has a wrong time. Set it.")
+    slow = words("Its own clock is {time} slow, so that what it stores has a wrong time. Set it.")
+    sentence = phrase(fast if ahead > 0.0 else slow, time=spoken(abs(ahead)))
     found.wrong.append(Fault(FaultKind.DEVICE_CLOCK, sight.address, now, sentence, sight.person or None, Severity.INFO))
 
 
@@ -360,8 +366,14 @@ def _look_for_never_seen(sight: WearableSight, past: _Past, limits: Limits, now:
     if past.ages:
         found.well.append((FaultKind.NEVER_SEEN, sight.address))
     elif 0.0 < limits.never_seen_s <= past.sought_s:
-        what = "nothing was ever heard of it" if past.unreached_s > past.sought_s else "it has never measured anything"
-        sentence = f"It is in the settings, but {what}. Check its address, and use it near the receiver."
+        unheard = words(
+            "It is in the settings, but nothing was ever heard of it. Check its address, and use it near the receiver."
+        )
+        unused = words(
+            "It is in the settings, but it has never measured anything. Check its address, and use it near the "
+            "receiver."
+        )
+        sentence = phrase(unheard if past.unreached_s > past.sought_s else unused)
         since = now - past.sought_s
         found.wrong.append(
             Fault(FaultKind.NEVER_SEEN, sight.address, since, sentence, sight.person or None, Severity.INFO)

@@ -64,8 +64,9 @@ class Language:
             return str(sentence)
         if sentence.many is None:
             return self(sentence.template, **sentence.values)
-        values = {name: value for name, value in sentence.values.items() if name != "n"}
-        return self.several(sentence.template, sentence.many, float(sentence.values["n"]), **values)
+        values = dict(sentence.values)
+        n = values.pop("n")
+        return str(sentence) if isinstance(n, str) else self.several(sentence.template, sentence.many, n, **values)
 
     def _filled(self, text: str, english: str, values: Mapping[str, Value]) -> str:
         """`text` filled like str.format does it; where its translator has asked for what cannot be, `english`."""

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.phrases import phrase
 from edge.readings import Channel, Explanation, Risk, Window
 from edge.signals import irregularity
 from edge.signals.windows import RrWindows
@@ -118,13 +119,25 @@ def explain(window: Window, usual: Mapping[str, float], part: tuple[float, float
     `part` is the begin and end of what mattered most, in s.
     """
     numbers = plain_numbers(window)
-    where = (
-        "" if part is None else f", most clearly for {part[1] - part[0]:.0f} s of the last {window.end - part[0]:.0f}"
-    )
-    sentence = (
-        f"The time between heartbeats varied by {numbers['irregularity_percent']:.0f} % from beat to beat "
-        f"(usually {usual['irregularity_percent']:.0f} %){where}, at {numbers['heart_rate_bpm']:.0f} beats a minute."
-    )
+    told: dict[str, float] = {
+        "irregularity": numbers["irregularity_percent"],
+        "usual": usual["irregularity_percent"],
+        "heart_rate": numbers["heart_rate_bpm"],
+    }
+    if part is None:
+        sentence = phrase(
+            "The time between heartbeats varied by {irregularity:.0f} % from beat to beat (usually {usual:.0f} %), at "
+            "{heart_rate:.0f} beats a minute.",
+            **told,
+        )
+    else:
+        sentence = phrase(
+            "The time between heartbeats varied by {irregularity:.0f} % from beat to beat (usually {usual:.0f} %), "
+            "most clearly for {part:.0f} s of the last {last:.0f}, at {heart_rate:.0f} beats a minute.",
+            part=part[1] - part[0],
+            last=window.end - part[0],
+            **told,
+        )
     return Explanation(sentence, numbers, part)
 
 

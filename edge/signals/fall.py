@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.phrases import phrase
 from edge.readings import Channel, Explanation, Risk, Window
 from edge.signals.acceleration import RATE_HZ
 from edge.signals.impacts import BLOW_MG, LOWEST_HZ, ImpactWindows
@@ -128,10 +129,14 @@ def explain(window: Window, usual: Mapping[str, float], part: tuple[float, float
     """Why a Window speaks for a fall; `usual` are the medians of the same numbers in people who do not fall."""
     numbers = plain_numbers(window)
     movement = 100.0 * numbers["movement_mg"] / max(usual["movement_mg"], 1.0)
-    sentence = (
-        f"A blow of {numbers['blow_g']:.1f} g (usually {usual['blow_g']:.1f} g) turned the sensor by "
-        f"{numbers['turn_degrees']:.0f} degrees (usually {usual['turn_degrees']:.0f}), "
-        f"and after it there was {movement:.0f} % of the usual movement."
+    sentence = phrase(
+        "A blow of {blow:.1f} g (usually {usual_blow:.1f} g) turned the sensor by {turn:.0f} degrees (usually "
+        "{usual_turn:.0f}), and after it there was {movement:.0f} % of the usual movement.",
+        blow=numbers["blow_g"],
+        usual_blow=usual["blow_g"],
+        turn=numbers["turn_degrees"],
+        usual_turn=usual["turn_degrees"],
+        movement=movement,
     )
     return Explanation(sentence, numbers, part)
 

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.phrases import phrase, several
 from edge.readings import Channel, Explanation, Risk, Window
 from edge.signals.glucose import PACE_S, GlucoseWindows
 
@@ -101,16 +102,29 @@ def explain(window: Window, usual: Mapping[str, float], part: tuple[float, float
     """Why a Window speaks for a low; `usual` are the medians of the same numbers in people with no low ahead."""
     numbers = plain_numbers(window)
     now, pace = numbers["glucose_mg_dl"], numbers.get("change_mg_dl_per_min", 0.0)
-    sentence = f"Glucose is {now:.0f} mg/dL (usually {usual['glucose_mg_dl']:.0f})"
-    if abs(pace) >= 0.05:
-        sentence += f" and {'rising' if pace > 0 else 'falling'} by {abs(pace):.1f} a minute"
+    told: dict[str, float] = {"glucose": now, "usual": usual["glucose_mg_dl"], "pace": abs(pace)}
+    level = phrase("Glucose is {glucose:.0f} mg/dL (usually {usual:.0f})", **told)
+    if pace >= 0.05:
+        level = phrase("Glucose is {glucose:.0f} mg/dL (usually {usual:.0f}) and rising by {pace:.1f} a minute", **told)
+    elif pace <= -0.05:
+        level = phrase(
+            "Glucose is {glucose:.0f} mg/dL (usually {usual:.0f}) and falling by {pace:.1f} a minute", **told
+        )
     elif "change_mg_dl_per_min" in numbers:
-        sentence += " and steady"
+        level = phrase("Glucose is {glucose:.0f} mg/dL (usually {usual:.0f}) and steady", **told)
     if now < LOW_MG_DL:
-        sentence += f": it is below {LOW_MG_DL:.0f}"
+        sentence = phrase("{level}: it is below {low:.0f}.", level=level, low=LOW_MG_DL)
     elif pace < -0.05 and (minutes := (now - LOW_MG_DL) / -pace) <= 60.0:
-        sentence += f": at that pace it is below {LOW_MG_DL:.0f} in {max(1.0, minutes):.0f} minutes"
-    return Explanation(f"{sentence}.", numbers, part)
+        sentence = several(
+            "{level}: at that pace it is below {low:.0f} in {n:.0f} minute.",
+            "{level}: at that pace it is below {low:.0f} in {n:.0f} minutes.",
+            max(1.0, round(minutes)),
+            level=level,
+            low=LOW_MG_DL,
+        )
+    else:
+        sentence = phrase("{level}.", level=level)
+    return Explanation(sentence, numbers, part)
 
 
 def plain_numbers(window: Window) -> dict[str, float]:

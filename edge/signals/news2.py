@@ -15,6 +15,7 @@ from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from edge.phrases import listed, phrase, words
 from edge.readings import CHANNELS, Channel
 
 
@@ -139,21 +140,23 @@ _MOST: Final[Mapping[Vital, int]] = MappingProxyType(
 )
 _WORDS: Final[Mapping[Vital, str]] = MappingProxyType(
     {
-        Vital.RESPIRATION_RATE: "breathing rate",
-        Vital.SPO2: "oxygen saturation",
-        Vital.SUPPLEMENTAL_OXYGEN: "air or oxygen",
-        Vital.SYSTOLIC: "blood pressure",
-        Vital.PULSE: "pulse",
-        Vital.CONSCIOUSNESS: "consciousness",
-        Vital.TEMPERATURE: "temperature",
+        Vital.RESPIRATION_RATE: words("breathing rate"),
+        Vital.SPO2: words("oxygen saturation"),
+        Vital.SUPPLEMENTAL_OXYGEN: words("air or oxygen"),
+        Vital.SYSTOLIC: words("blood pressure"),
+        Vital.PULSE: words("pulse"),
+        Vital.CONSCIOUSNESS: words("consciousness"),
+        Vital.TEMPERATURE: words("temperature"),
     }
 )
 _RESPONSE_WORDS: Final[Mapping[Response, str]] = MappingProxyType(
     {
-        Response.LOW: "low risk",
-        Response.LOW_MEDIUM: "low to medium risk, because one vital sign alone scores 3: have it looked at urgently",
-        Response.MEDIUM: "medium risk, which asks for an urgent review",
-        Response.HIGH: "high risk, which asks for emergency care",
+        Response.LOW: words("low risk"),
+        Response.LOW_MEDIUM: words(
+            "low to medium risk, because one vital sign alone scores 3: have it looked at urgently"
+        ),
+        Response.MEDIUM: words("medium risk, which asks for an urgent review"),
+        Response.HIGH: words("high risk, which asks for emergency care"),
     }
 )
 
@@ -203,18 +206,29 @@ class News2:
     @property
     def sentence(self) -> str:
         """The score in words for lay people; a partial one is called at least so much, and says what is missing."""
-        if not self.parts:
-            return "NEWS2 cannot be told: no vital sign is known."
-        if not self.missing:
-            return f"NEWS2 is {self.score} of 20: {self._response_in_words()}."
-        told = f"NEWS2 is at least {self.score}, from {_listed(self.parts)} alone"
-        if self.response is not None:
-            told += f": at least {self._response_in_words()}"
-        verb = "is" if len(self.missing) == 1 else "are"
-        return f"{told}. {_listed(self.missing).capitalize()} {verb} missing; it could be up to {self.at_most}."
-
-    def _response_in_words(self) -> str:
-        return "unknown risk" if self.response is None else _RESPONSE_WORDS[self.response]
+        if self.score is None:
+            return phrase("NEWS2 cannot be told: no vital sign is known.")
+        response = None if self.response is None else phrase(_RESPONSE_WORDS[self.response])
+        if not self.missing and response is not None:
+            return phrase("NEWS2 is {score} of 20: {response}.", score=self.score, response=response)
+        known, missing = _listed(self.parts), _listed(self.missing)
+        if response is None:
+            return phrase(
+                "NEWS2 is at least {score}, from {known} alone. Missing: {missing}; it could be up to {most}.",
+                score=self.score,
+                known=known,
+                missing=missing,
+                most=self.at_most,
+            )
+        return phrase(
+            "NEWS2 is at least {score}, from {known} alone: at least {response}. Missing: {missing}; it could be up to "
+            "{most}.",
+            score=self.score,
+            known=known,
+            response=response,
+            missing=missing,
+            most=self.at_most,
+        )
 
 
 def news2(vitals: Vitals, scale: Spo2Scale = Spo2Scale.ONE) -> News2:
@@ -260,5 +274,4 @@ def _points_on_scale_2(spo2: float, *, supplemental_oxygen: bool | None) -> int 
 
 
 def _listed(vitals: Mapping[Vital, object]) -> str:
-    *others, last = (_WORDS[vital] for vital in vitals)
-    return f"{', '.join(others)} and {last}" if others else last
+    return listed([phrase(_WORDS[vital]) for vital in vitals])

@@ -20,6 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.phrases import phrase, several
 from edge.readings import UNSOUND
 from edge.signals.artefacts import mark_artefacts
 
@@ -126,15 +127,34 @@ class Verdict:
     def sentence(self) -> str:
         """The verdict in words for lay people, with the plain numbers."""
         if self.night.resting_bpm is None:
-            return f"Resting heart rate last night is not known: {self.night.reason}."
-        told = f"Resting heart rate last night was {self.night.resting_bpm:.0f}"
+            return phrase("Resting heart rate last night is not known: {reason}.", reason=self.night.reason or "")
         if self.baseline is None:
-            return f"{told}; what is usual is not known yet: {self.reason}."
+            return phrase(
+                "Resting heart rate last night was {resting:.0f}; what is usual is not known yet: {reason}.",
+                resting=self.night.resting_bpm,
+                reason=self.reason or "",
+            )
         usual = self.baseline
-        missing = {0: "", 1: "; 1 night missing"}.get(usual.missing, f"; {usual.missing} nights missing")
-        return (
-            f"{told}, usually {usual.usual_bpm:.0f} ({usual.lowest_bpm:.0f} to {usual.highest_bpm:.0f} over the last "
-            f"{usual.used} nights{missing})."
+        told: dict[str, float] = {
+            "resting": self.night.resting_bpm,
+            "usual": usual.usual_bpm,
+            "lowest": usual.lowest_bpm,
+            "highest": usual.highest_bpm,
+            "nights": usual.used,
+        }
+        if not usual.missing:
+            return phrase(
+                "Resting heart rate last night was {resting:.0f}, usually {usual:.0f} ({lowest:.0f} to {highest:.0f} "
+                "over the last {nights} nights).",
+                **told,
+            )
+        return several(
+            "Resting heart rate last night was {resting:.0f}, usually {usual:.0f} ({lowest:.0f} to {highest:.0f} over "
+            "the last {nights} nights; {n} night missing).",
+            "Resting heart rate last night was {resting:.0f}, usually {usual:.0f} ({lowest:.0f} to {highest:.0f} over "
+            "the last {nights} nights; {n} nights missing).",
+            usual.missing,
+            **told,
         )
 
 
@@ -179,10 +199,11 @@ def resting_night(start: float, end: float, rates: MinuteRates) -> Night:
     inside = (rates.minutes * _MINUTE_S >= start) & ((rates.minutes + 1) * _MINUTE_S <= end)
     minutes, bpm = rates.minutes[inside], rates.bpm[inside]
     if not minutes.size:
-        return Night(start, end, 0.0, None, "no heart rate was measured")
+        return Night(start, end, 0.0, None, phrase("no heart rate was measured"))
     alive = ~_frozen(bpm)
     if not alive.any():
-        return Night(start, end, 0.0, None, f"the heart rate stood still at {bpm[0]:.0f}, as no heart's own does")
+        stuck = phrase("the heart rate stood still at {bpm:.0f}, as no heart's own does", bpm=float(bpm[0]))
+        return Night(start, end, 0.0, None, stuck)
     slot = ((minutes[alive] * _MINUTE_S - start) // SLOT_S).astype(np.int64)
     counts = np.bincount(slot)
     filled = np.flatnonzero(counts >= SLOT_MINUTES)
@@ -190,9 +211,13 @@ def resting_night(start: float, end: float, rates: MinuteRates) -> Night:
         float(np.count_nonzero(filled * SLOT_S >= since)) * SLOT_S / 3600.0 for since in (0.0, (end - start) / 2.0)
     )
     if hours < LEAST_HOURS or late_hours < LEAST_LATE_HOURS:
-        reason = (
-            f"heart rate was measured for {hours:.1f} hours of the night and {late_hours:.1f} of its second half, "
-            f"{LEAST_HOURS:.0f} and {LEAST_LATE_HOURS:.0f} are needed"
+        reason = phrase(
+            "heart rate was measured for {hours:.1f} hours of the night and {late:.1f} of its second half, {least:.0f} "
+            "and {least_late:.0f} are needed",
+            hours=hours,
+            late=late_hours,
+            least=LEAST_HOURS,
+            least_late=LEAST_LATE_HOURS,
         )
         return Night(start, end, hours, None, reason)
     means = (np.bincount(slot, bpm[alive]) / np.maximum(counts, 1))[filled]
@@ -234,8 +259,12 @@ def _baseline(before: Sequence[Night]) -> tuple[Baseline | None, str | None]:
     looked_at = before[max(first, len(before) - BASELINE_NIGHTS) :]
     known = np.array([night.resting_bpm for night in looked_at if night.resting_bpm is not None])
     if len(known) < LEAST_NIGHTS:
-        nights = "night is" if len(known) == 1 else "nights are"
-        return None, f"{len(known)} earlier {nights} known, {LEAST_NIGHTS} are needed"
+        return None, several(
+            "{n} earlier night is known, {least} are needed",
+            "{n} earlier nights are known, {least} are needed",
+            len(known),
+            least=LEAST_NIGHTS,
+        )
     usual = float(np.median(known))
     spread = max(LEAST_SPREAD_BPM, MAD_TO_SD * float(np.median(np.abs(known - usual))))
     return (

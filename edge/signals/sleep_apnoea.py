@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.phrases import phrase
 from edge.readings import Channel, Explanation, Risk, Window
 from edge.signals.heart_minutes import STEP_S, HeartMinutes
 
@@ -108,9 +109,13 @@ def step_times(window: Window) -> NDArray[np.float64]:
 def explain(window: Window, usual: Mapping[str, float], part: tuple[float, float] | None) -> Explanation:
     """Why a Window speaks for apnoea; `usual` are the medians of the same numbers in minutes without it."""
     numbers = plain_numbers(window)
-    sentence = (
-        f"The heart rate, around {numbers['heart_rate_bpm']:.0f}, swung by {numbers['swing_bpm']:.0f} beats a minute "
-        f"about every {numbers['swing_s']:.0f} seconds (usually by {usual['swing_bpm']:.0f})."
+    sentence = phrase(
+        "The heart rate, around {heart_rate:.0f}, swung by {swing:.0f} beats a minute about every {period:.0f} seconds "
+        "(usually by {usual:.0f}).",
+        heart_rate=numbers["heart_rate_bpm"],
+        swing=numbers["swing_bpm"],
+        period=numbers["swing_s"],
+        usual=usual["swing_bpm"],
     )
     return Explanation(sentence, numbers, part)
 

@@ -47,7 +47,7 @@ class Alerts:
                     alert.since,
                     alert.opened_at,
                     alert.cleared_at,
-                    write_explanation(alert.explanation),
+                    write_explanation(alert.explanation, with_phrase=True),
                     alert.subject,
                     alert.told_at,
                     alert.acknowledged_at,

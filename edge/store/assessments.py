@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from edge.phrases import packed, unpacked
 from edge.readings import Assessment, Explanation, Risk
 from edge.store.connection import Connection
 
@@ -18,17 +19,19 @@ _RECENT: Final = (
 )
 
 
-def write_explanation(explanation: Explanation) -> str:
-    """An Explanation as JSON."""
+def write_explanation(explanation: Explanation, *, with_phrase: bool = False) -> str:
+    """An Explanation as JSON; `with_phrase`, what tells it in other languages too."""
     fields = {"sentence": explanation.sentence, "numbers": dict(explanation.numbers), "part": explanation.part}
-    return json.dumps(fields, ensure_ascii=False)
+    found = packed(explanation.sentence) if with_phrase else None
+    return json.dumps(fields if found is None else {**fields, "phrase": found}, ensure_ascii=False)
 
 
 def read_explanation(text: str) -> Explanation:
     """What write_explanation has written."""
     fields = json.loads(text)
     part = fields.get("part")  # the first edition had none
-    return Explanation(fields["sentence"], fields["numbers"], None if part is None else (part[0], part[1]))
+    sentence = unpacked(fields["sentence"], fields.get("phrase"))
+    return Explanation(sentence, fields["numbers"], None if part is None else (part[0], part[1]))
 
 
 def name_ids(connection: Connection, names: Iterable[str]) -> dict[str, int]:

@@ -156,7 +156,7 @@ def test_a_channel_that_stops_while_others_go_on_is_told_by_name() -> None:
     strap.channels = (Channel.HEART_RATE,)
     story.go(35 * MINUTE)
     (alert,) = story.store.raised()
-    assert "nothing of rr interval" in alert.explanation.sentence
+    assert "nothing of heartbeats" in alert.explanation.sentence
 
 
 def test_what_the_link_complains_of_is_told() -> None:
