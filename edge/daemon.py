@@ -12,6 +12,7 @@ import random
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ import structlog
 
 from cloud_sync import messages
 from cloud_sync.broker import Broker
+from cloud_sync.keeper import Keeper
 from cloud_sync.publisher import Publisher
 from edge import control, status
 from edge.afar import Afar
@@ -251,7 +253,8 @@ class Daemon:
             yield await self._attending.answer(request)
             return
         devices = Devices(self._household.scanner, self._radio, self.clock, self._chance)
-        async with aclosing(devices.answer(request)) as answers:
+        is_trial = request == {"do": "notify test"}
+        async with aclosing(self._courier.try_out() if is_trial else devices.answer(request)) as answers:
             async for words in answers:
                 yield words
 
@@ -298,19 +301,22 @@ class Daemon:
         self._models[risk] = str(error)
         _log.error("a risk is not watched", error=str(error))
 
-    def _start_publisher(self, path: Path) -> Publisher | None:
+    def _start_publisher(self, path: Path) -> Keeper | None:
         if self.settings.broker is None:
             return None
-        publisher = Publisher(
-            Broker(**self.settings.broker.connection),
-            path,
-            self.settings.home.id,
-            clock=self.clock,
-            chance=self._chance,
-            inbox=self._afar.inbox,
+        keeper = Keeper(
+            partial(
+                Publisher,
+                Broker(**self.settings.broker.connection, receipts=self.settings.broker.receipts),
+                path,
+                self.settings.home.id,
+                clock=self.clock,
+                chance=self._chance,
+                inbox=self._afar.inbox,
+            )
         )
-        publisher.start()
-        return publisher
+        keeper.start()
+        return keeper
 
     def _make_recorder(self, store: Store) -> Recorder:
         return Recorder(
@@ -356,10 +362,8 @@ class Daemon:
             await self._news2.look(self.settings.people)
             for pipeline in self.pipelines:
                 pipeline.notice_silence()
-            if self._publisher is not None and not self._publisher.is_alive():
-                _log.error("the publisher died and is started anew")
-                self._publisher.stop()
-                self._publisher = self._start_publisher(self._store.path)
+            if self._publisher is not None:
+                self._publisher.mend()
             report()
 
     async def snapshot(self) -> status.Snapshot:
@@ -393,7 +397,7 @@ class Daemon:
         broker = None
         if self._publisher is not None:
             state = self._publisher.state()
-            broker = BrokerSight(state.connected, state.error, state.refused, state.sent, None)
+            broker = BrokerSight(state.connected, state.error, state.refused, state.sent, None, state.complaint)
         return Parts(self._models, frozenset(self._critical_models), stores, broker, self._afar.faults())
 
     def _present_faults(self) -> list[str]:
@@ -418,7 +422,7 @@ class Daemon:
         if self._publisher is None:
             return {"state": "not configured", "error": None}
         state = self._publisher.state()
-        return {"state": "connected" if state.connected else "not connected", "error": state.error}
+        return {"state": "connected" if state.connected else "not connected", "error": state.error or state.complaint}
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

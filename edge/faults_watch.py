@@ -71,7 +71,6 @@ class Parts:
     stores: Mapping[str, str | None] = field(default_factory=dict)
     broker: BrokerSight | None = None
     commands: Mapping[str, str | None] = field(default_factory=dict)
-    commands: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class FaultsWatch:
@@ -250,15 +249,17 @@ class FaultsWatch:
             free_bytes=await self._free_bytes(),
             contacts=self._outcomes(),
             commands=parts.commands,
-            commands=parts.commands,
-            broker=None if parts.broker is None else replace(parts.broker, waiting=await self._waiting()),
+            broker=None if parts.broker is None else await self._with_outbox(parts.broker),
         )
 
-    async def _waiting(self) -> int | None:
+    async def _with_outbox(self, broker: BrokerSight) -> BrokerSight:
         try:
-            return await self._recorder.call(self._store.outbox.outbox_depth)
+            kept = await self._recorder.call(self._store.outbox.figures)
         except StoreError:
-            return None  # the recorder says what the disk refuses
+            return broker  # the recorder says what the disk refuses
+        return replace(
+            broker, waiting=kept.waiting, parked=kept.parked, refusal=kept.last_refusal, dropped=kept.over_budget
+        )
 
     async def _free_bytes(self) -> int | None:
         try:

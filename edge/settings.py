@@ -180,6 +180,9 @@ class BrokerSettings(ConnectionSettings):
     summary_every_min: int = Field(
         default=60, ge=1, le=60, title="how often minutes are told, in one message each time, minutes"
     )
+    receipts: bool = Field(
+        default=False, title="whether messages wait until a collector behind the broker says that it has stored them"
+    )
     outbox_budget_mb: int = Field(default=64, ge=1, le=65536, title="disk that unsent messages may take, MB")
 
 

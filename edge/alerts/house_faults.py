@@ -18,6 +18,7 @@ CLOCK: Final = "clock"
 DISK: Final = "disk"
 BROKER: Final = "broker"
 OUTBOX: Final = "outbox"
+BUDGET: Final = "outbox_budget"
 
 # Our choice: NTP slews smaller errors than this away, and nothing that is told changes by a minute.
 STEP_LIMIT_S: Final = 60.0
@@ -30,17 +31,27 @@ UNSYNCHRONISED_S: Final = 6 * 3600.0
 LEAST_FREE_BYTES: Final = 200 * 1024 * 1024
 # Our choice: a backlog of a week drains in minutes, so that an hour without any message taken is a broker that hangs.
 STUCK_S: Final = 3600.0
+# How long it is told that messages were dropped, after the last one. Our choice: while it goes on, minutes end hourly.
+DROPPED_TOLD_S: Final = 6 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerSight:
-    """The way to the broker: `taken` counts the messages it took, `waiting` those that wait."""
+    """The way to the broker: `taken` counts the messages it took, `waiting` those that wait, None where not known.
+
+    `complaint` is what is wrong although it is connected; `parked` counts the messages that it refused for good, the
+    last of them for the reason `refusal`; `dropped` those that had to go because the disk budget was full.
+    """
 
     connected: bool
     error: str | None
     refuses: bool
     taken: int
     waiting: int | None
+    complaint: str | None = None
+    parked: int = 0
+    refusal: str = ""
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +89,7 @@ class HouseFaults:
     _step: tuple[float, float, float] | None = None
     _synchronised_at: float | None = None
     _taken_at: tuple[int, float] | None = None
+    _dropped_at: tuple[int, float | None] | None = None
 
     def look(self, sight: HouseSight) -> Findings:
         """What is wrong now, and what is well."""
@@ -159,7 +171,9 @@ class HouseFaults:
 
     def _look_at_parts(self, sight: HouseSight, found: Findings) -> None:
         for name, why in sight.models.items():
-            sentence: str | None = None if why is None else phrase("This risk is not watched: {why}.", why=_stripped(why))
+            sentence: str | None = (
+                None if why is None else phrase("This risk is not watched: {why}.", why=_stripped(why))
+            )
             severity = Severity.CRITICAL if name in sight.critical_models else Severity.WARNING
             self._note(found, sight, (FaultKind.MODEL, name), sentence, severity)
         for name, why in sight.stores.items():
@@ -220,7 +234,37 @@ class HouseFaults:
                 "it.",
                 broker.waiting,
             )
+        elif broker.connected and broker.complaint:
+            sentence = phrase("The broker is connected, but {why}.", why=_stripped(broker.complaint))
         self._note(found, sight, (FaultKind.OUTBOX_STUCK, OUTBOX), sentence, Severity.INFO)
+        self._look_at_parked(broker, sight, found)
+        self._look_at_dropped(broker, sight, found)
+
+    def _look_at_parked(self, broker: BrokerSight, sight: HouseSight, found: Findings) -> None:
+        sentence: str | None = None
+        if broker.parked:
+            sentence = several(
+                "It takes one message in no case ({why}). `hearthbeat outbox list` shows it.",
+                "It takes {n:.0f} messages in no case (the last: {why}). `hearthbeat outbox list` shows them.",
+                broker.parked,
+                why=broker.refusal,
+            )
+        self._note(found, sight, (FaultKind.BROKER_REFUSES, OUTBOX), sentence, Severity.INFO)
+
+    def _look_at_dropped(self, broker: BrokerSight, sight: HouseSight, found: Findings) -> None:
+        # What was dropped before the start was told then.
+        known, at = self._dropped_at or (broker.dropped, None)
+        if broker.dropped > known:
+            at = sight.monotonic
+        self._dropped_at = (max(broker.dropped, known), at)
+        sentence: str | None = None
+        if at is not None and sight.monotonic - at < DROPPED_TOLD_S:
+            sentence = phrase(
+                "The disk that messages to the broker may take is full, and the oldest minutes are deleted unsent "
+                "({n:.0f} messages so far). Give it more (outbox_budget_mb), or bring the broker back.",
+                n=broker.dropped,
+            )
+        self._note(found, sight, (FaultKind.OUTBOX_STUCK, BUDGET), sentence)
 
 
 def _stripped(why: str) -> str:

@@ -14,6 +14,7 @@ _RANKS: Final = {priority: rank for rank, priority in enumerate(Priority)}
 _PRIORITIES: Final = tuple(Priority)
 # What a row costs beside its texts and payload: two index entries, record headers, numbers. Our estimate, rounded up.
 _ROW_OVERHEAD: Final = 100
+_OVER_BUDGET: Final = "disk budget"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,16 @@ class RefusedMessage:
 
     message: OutboxMessage
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How many messages wait, how many were refused for good and why the newest was, how many the budget has cost."""
+
+    waiting: int
+    parked: int
+    last_refusal: str
+    over_budget: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +113,20 @@ class Outbox:
         row = self._connection.row("SELECT count(*) FROM outbox WHERE (refusal IS NOT NULL) = 0")
         return 0 if row is None else int(row[0])
 
+    def figures(self) -> Figures:
+        """What there is to know without reading messages."""
+        parked = self._connection.row("SELECT count(*) FROM outbox WHERE (refusal IS NOT NULL) = 1")
+        last = self._connection.row(
+            "SELECT refusal FROM outbox WHERE (refusal IS NOT NULL) = 1 ORDER BY created DESC, position DESC LIMIT 1"
+        )
+        lost = self._connection.row("SELECT sum(messages) FROM loss WHERE reason = ?", (_OVER_BUDGET,))
+        return Figures(
+            self.outbox_depth(),
+            0 if parked is None else parked[0],
+            "" if last is None else last[0],
+            0 if lost is None else lost[0] or 0,
+        )
+
     def parked(self) -> list[RefusedMessage]:
         """The messages set aside, newest first."""
         rows = self._connection.rows(
@@ -127,8 +152,8 @@ class Outbox:
             "DELETE FROM outbox WHERE position IN (SELECT position FROM (SELECT position, sum(bytes) OVER "
             "(ORDER BY refusal IS NOT NULL DESC, priority DESC, created, position) - bytes AS freed FROM outbox) "
             "WHERE freed < ?) "
-            "RETURNING priority, iif(refusal IS NULL, 'disk budget', 'refused by the broker'), created",
-            (excess,),
+            "RETURNING priority, iif(refusal IS NULL, ?, 'refused by the broker'), created",
+            (excess, _OVER_BUDGET),
         )
         self._connection.execute_many(
             "INSERT INTO loss VALUES (?, ?, 1, ?, ?) ON CONFLICT (priority, reason) DO UPDATE SET "

@@ -170,3 +170,42 @@ def test_a_contact_that_cannot_be_told_for_long_is_told_to_others_and_two_at_onc
     story.house = replace(story.house, contacts={"mum": "no network", "son": "no network"})
     story.go(40 * MINUTE)
     assert told(story) == [("contact_not_told", "mum,son")]
+
+
+def test_a_quota_is_told_though_the_broker_is_connected() -> None:
+    story = settled()
+    with_broker(story, complaint="it takes no more for now, since a quota is used up")
+    story.go(MINUTE)
+    (alert,) = story.store.raised()
+    assert (alert.kind, alert.subject) == (FaultKind.OUTBOX_STUCK, "outbox")
+    assert alert.explanation.sentence == (
+        "The broker is connected, but it takes no more for now, since a quota is used up."
+    )
+    with_broker(story, complaint=None)
+    story.go(HOUR)
+    assert [alert.kind for alert in story.store.cleared()] == ["outbox_stuck"]
+
+
+def test_messages_that_were_refused_for_good_are_told_until_somebody_has_dealt_with_them() -> None:
+    story = settled()
+    with_broker(story, parked=3, refusal="Not authorized (0x87)")
+    story.go(HOUR)
+    (alert,) = story.store.raised()
+    assert (alert.kind, alert.subject) == (FaultKind.BROKER_REFUSES, "outbox")
+    assert "3 messages in no case (the last: Not authorized (0x87))" in alert.explanation.sentence
+    with_broker(story, parked=0)
+    story.go(HOUR)
+    assert [alert.subject for alert in story.store.cleared()] == ["outbox"]
+
+
+def test_a_full_disk_budget_is_told_when_it_costs_messages_and_not_for_those_of_long_ago() -> None:
+    story = Story()
+    story.house = replace(story.house, broker=replace(GOOD, dropped=70), free_bytes=10**10)
+    story.go(START_S + HOUR)
+    assert told(story) == []
+    with_broker(story, dropped=75)
+    story.go(MINUTE)
+    assert told(story) == [("outbox_stuck", "outbox_budget")]
+    assert "(75 messages so far)" in story.store.raised()[0].explanation.sentence
+    story.go(7 * HOUR)
+    assert [alert.subject for alert in story.store.cleared()] == ["outbox_budget"]
