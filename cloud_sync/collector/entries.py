@@ -23,12 +23,13 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A message for `table`; `at` is its own time (s since 1970 UTC), `body` its JSON."""
+    """A message for `table`; it tells of the time from `at` to `ends` (s since 1970 UTC), `body` is its JSON."""
 
     table: str
     home: str
     id: str
     at: float
+    ends: float
     person: str | None
     received: float
     body: str

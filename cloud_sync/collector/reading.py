@@ -78,14 +78,15 @@ def _entry(arrival: Arrival, received: Received) -> Entry:
         return Sealed(
             received.home, identifier, received.kind.value, received.person, arrival.received, arrival.payload
         )
-    at = time_of(received.message)
-    if not EARLIEST_S <= at <= arrival.received + AHEAD_S:
-        return refuse(arrival, "time", f"it tells of {at:.0f} s since 1970 UTC, which cannot be")
+    at, ends = times_of(received.message)
+    if not EARLIEST_S <= at <= ends <= arrival.received + AHEAD_S:
+        return refuse(arrival, "time", f"it tells of {at:.0f} to {ends:.0f} s since 1970 UTC, which cannot be")
     return Row(
         TABLES[received.kind],
         received.home,
         identifier,
         at,
+        ends,
         received.person,
         arrival.received,
         received.message.model_dump_json(exclude_none=True),
@@ -113,15 +114,15 @@ def claimed_id(payload: bytes) -> str | None:
         return None
 
 
-def time_of(message: Message) -> float:
-    """The time that a message tells of, s since 1970 UTC: the same whenever it is sent again."""
+def times_of(message: Message) -> tuple[float, float]:
+    """From when to when a message tells, s since 1970 UTC: the same whenever it is sent again."""
     match message:
         case MinutesMessage():
-            return message.minutes[0] * 60.0
+            return message.minutes[0] * 60.0, (message.minutes[-1] + 1) * 60.0
         case HourMessage() | DayMessage() | AssessmentsMessage():
-            return message.start
+            return message.start, message.end
         case AlertMessage() | FaultMessage():
-            return message.opened_at
+            return message.opened_at, message.opened_at
         case DevicesMessage() | HealthMessage():
-            return message.at
+            return message.at, message.at
     raise AssertionError(type(message))

@@ -14,7 +14,6 @@ import signal
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -39,6 +38,9 @@ PATIENCE_S: Final = 5.0
 # How long a stop waits for the batch under way.
 STOP_LIMIT_S: Final = 10.0
 MAINTAIN_EVERY_S: Final = 3600.0
+_READ_IN_ONE_GO: Final = 100
+
+Pair = tuple[Arrival, Entry | None]
 
 _log = structlog.get_logger("collector")
 
@@ -57,8 +59,8 @@ class Collector:
         self._came = asyncio.Event()
         self._stopping = asyncio.Event()
         self._prepared = asyncio.Event()
-        self._idle = asyncio.Event()  # no batch is under way
-        self._idle.set()
+        self._under_way: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._under_way.set_result(None)
         self._began: float | None = None  # monotonic moment at which the batch under way began
         self._in_batch = 0
         self._faults: dict[str, str] = {"database": "not connected yet", "broker": "not connected yet"}
@@ -69,10 +71,9 @@ class Collector:
             storing = tasks.create_task(self._store_batches())
             others = [tasks.create_task(self._stay_connected()), tasks.create_task(self._maintain())]
             await self._stopping.wait()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(STOP_LIMIT_S):
-                    await self._idle.wait()
-            for task in [storing, *others]:
+            storing.cancel()
+            await asyncio.wait({self._under_way}, timeout=STOP_LIMIT_S)
+            for task in [self._under_way, *others]:
                 task.cancel()
         if self._intake is not None:
             self._intake.close()
@@ -121,6 +122,7 @@ class Collector:
             await asyncio.sleep(self._delay(failures))
 
     async def _store_batches(self) -> None:
+        """Read one batch while the one before it is being stored."""
         await self._prepare()
         while not self._stopping.is_set():
             await self._came.wait()
@@ -129,37 +131,44 @@ class Collector:
                 self._came.clear()
                 continue
             await self._gather(intake)
-            most = min(len(intake.arrivals), self._settings.collector.batch_messages)
-            batch = [intake.arrivals.popleft() for _ in range(most)]
-            self.metrics.received.inc(len(batch))
-            self._began, self._in_batch = time.monotonic(), len(batch)
-            self._idle.clear()
-            try:
-                await self._take(intake, batch)
-            finally:
-                self._began, self._in_batch = None, 0
-                self._idle.set()
+            entries = await self._read(intake)
+            await asyncio.shield(self._under_way)  # a stop leaves it time to end
+            self._under_way = asyncio.create_task(self._take(intake, entries))
 
     async def _gather(self, intake: Intake) -> None:
         """Wait until a batch is worth a transaction: it is full, or its first message has waited, or no more come."""
         settings = self._settings.collector
         until = time.monotonic() + settings.batch_wait_s
         before = 0
-        while before < len(intake.arrivals) < settings.batch_messages and time.monotonic() < until:
+        while len(intake.arrivals) < settings.batch_messages:
+            full_time = time.monotonic() >= until or len(intake.arrivals) == before
+            if full_time and self._under_way.done():
+                return
             before = len(intake.arrivals)
             await asyncio.sleep(QUIET_S)
 
-    async def _take(self, intake: Intake, batch: Sequence[Arrival]) -> None:
+    async def _read(self, intake: Intake) -> list[Pair]:
+        """Take a batch from what has come, and read it, with a look at the sockets in between."""
+        settings = self._settings.collector
+        entries: list[Pair] = []
+        while intake.arrivals and len(entries) < settings.batch_messages:
+            arrival = intake.arrivals.popleft()
+            entries.append((arrival, read(arrival, settings.largest_payload, self._key)))
+            if len(entries) % _READ_IN_ONE_GO == 0:
+                await asyncio.sleep(0.0)
+        self.metrics.received.inc(len(entries))
+        return entries
+
+    async def _take(self, intake: Intake, entries: Sequence[Pair]) -> None:
         """Store a batch, however long that takes, then say so; a connection that ended meanwhile is told nothing."""
-        largest = self._settings.collector.largest_payload
-        entries = [(arrival, read(arrival, largest, self._key)) for arrival in batch]
-        began = time.monotonic()
+        self._began, self._in_batch = time.monotonic(), len(entries)
         stored = await self._store([(arrival, entry) for arrival, entry in entries if entry is not None])
-        self._count(entries, stored, time.monotonic() - began)
+        self._count(entries, stored, time.monotonic() - self._began)
+        self._began, self._in_batch = None, 0
         if intake is self._intake:
             if self._settings.collector.receipts:
                 self._give_receipts(intake, entries)
-            intake.acknowledge(arrival.mark for arrival in batch if arrival.mark is not None)
+            intake.acknowledge(arrival.mark for arrival, _ in entries if arrival.mark is not None)
 
     async def _store(self, entries: Sequence[tuple[Arrival, Entry]]) -> Stored:
         """Store until it is done; what the database can never take is found by halving, and refused."""
@@ -185,7 +194,7 @@ class Collector:
                 self._well("database")
                 return stored
 
-    def _give_receipts(self, intake: Intake, entries: Sequence[tuple[Arrival, Entry | None]]) -> None:
+    def _give_receipts(self, intake: Intake, entries: Sequence[Pair]) -> None:
         """Tell each home which of its messages are safe, those set aside included: sending them again helps nobody."""
         ids: defaultdict[str, list[str]] = defaultdict(list)
         for arrival, entry in entries:
@@ -201,7 +210,7 @@ class Collector:
             for first in range(0, len(told), MOST_IDS):
                 intake.publish(receipt_topic(home), receipt(told[first : first + MOST_IDS]))
 
-    def _count(self, entries: Sequence[tuple[Arrival, Entry | None]], stored: Stored, batch_s: float) -> None:
+    def _count(self, entries: Sequence[Pair], stored: Stored, batch_s: float) -> None:
         metrics, now = self.metrics, time.time()
         metrics.stored.inc(stored.new)
         metrics.repeats.inc(stored.repeats)

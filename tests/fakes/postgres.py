@@ -178,9 +178,9 @@ def database(postgres_cluster: Postgres) -> str:
     return postgres_cluster.make_database()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    """A running cluster of the test's own, to be harmed."""
+    """A running cluster of the module's own, to be harmed; whoever does, mends it."""
     cluster = Postgres()
     cluster.start()
     yield cluster

@@ -1,6 +1,6 @@
 -- Every kind of message has a table of its own, so that each is kept as long as it should be; in all of them a row is one
 -- message. `at` is the message's own time, the same whenever it is sent again: partitions go by it, so that a message that
--- comes twice meets itself. `home` is part of the key: no home can take another's ids.
+-- comes twice meets itself; `ends` is the end of what it tells. `home` is part of the key: no home can take another's ids.
 -- Views unfold the bodies and let the highest revision stand.
 
 -- Whether TimescaleDB keeps the tables in chunks; without it, PostgreSQL's own partitions do.
@@ -20,10 +20,10 @@ BEGIN
     FOR kind IN SELECT name FROM hearthbeat.kinds LOOP
         EXECUTE format(
             'CREATE TABLE hearthbeat.%I (
-                home text NOT NULL, id uuid NOT NULL, at timestamptz NOT NULL, person text,
+                home text NOT NULL, id uuid NOT NULL, at timestamptz NOT NULL, ends timestamptz NOT NULL, person text,
                 received timestamptz NOT NULL, body jsonb NOT NULL, PRIMARY KEY (home, id, at)) %s',
             kind, CASE WHEN hearthbeat.has_timescale() THEN '' ELSE 'PARTITION BY RANGE (at)' END);
-        EXECUTE format('CREATE INDEX ON hearthbeat.%I (home, person, at)', kind);
+        EXECUTE format('CREATE INDEX ON hearthbeat.%I (home, person, ends)', kind);
         IF hearthbeat.has_timescale() THEN
             EXECUTE format(
                 'SELECT create_hypertable(%L, ''at'', chunk_time_interval => interval ''1 month'')',
