@@ -103,6 +103,9 @@ def _show(given: argparse.Namespace) -> int:
     print(f"  told: {what_to_do}")
     for one in told:
         print(f"  {_local(one.created)}  {one.contact}: {_outcome(one)}")
+        for attempt in one.log:
+            came_of_it = "taken" if attempt.accepted else attempt.reason
+            print(f"    {_local(attempt.at)}  {attempt.channel}: {came_of_it}")
     if not told:
         print("  nobody was told")
     return 0
@@ -239,6 +242,9 @@ def _told_fields(told: Told) -> dict[str, Any]:
         "sent_at": told.sent_at,
         "attempts": told.attempts,
         "reason": told.reason,
+        "log": [
+            {"at": one.at, "channel": one.channel, "accepted": one.accepted, "reason": one.reason} for one in told.log
+        ],
     }
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import tzinfo
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
@@ -21,6 +21,7 @@ from edge.notify.charts import Chart
 from edge.notify.digest import composed
 from edge.notify.network import ASK_EVERY_S, NetworkWatch
 from edge.notify.phone import Action, Contact, Delivery, Host, Message, PhoneChannel
+from edge.notify.trial import tried_out
 from edge.readings import Attempt, DueNotification, Notification
 
 _T = TypeVar("_T")
@@ -142,6 +143,10 @@ class Courier:
         """Tell these contacts from now on."""
         self._contacts = {contact.id: contact for contact in contacts}
         self.wake()
+
+    def try_out(self) -> AsyncGenerator[Mapping[str, Any], None]:
+        """Send everybody a test message; see trial.tried_out."""
+        return tried_out(self._contacts.values(), self._send, self._clock.wall(), self._zone)
 
     def wake(self) -> None:
         """Look for notifications now: call it after each commit that holds one."""

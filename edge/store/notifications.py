@@ -165,9 +165,16 @@ class Notifications:
         return 0 if row is None else int(row[0])
 
     def forget_before(self, time: float) -> None:
-        """Drop those that were sent, and the attempts that were made, before `time`; in the caller's transaction."""
-        self._connection.execute("DELETE FROM notifications WHERE state = 'sent' AND since < ?", (time,))
-        self._connection.execute("DELETE FROM deliveries WHERE at < ?", (time,))
+        """Drop those that were sent, and the attempts that were made, before `time`; in the caller's transaction.
+
+        Who was told of an alert that is still open stays known.
+        """
+        is_over = "alert_id NOT IN (SELECT id FROM alerts WHERE state = 'raised')"
+        self._connection.execute(
+            f"DELETE FROM notifications WHERE state = 'sent' AND since < ? AND {is_over}",  # noqa: S608 -- ours
+            (time,),
+        )
+        self._connection.execute(f"DELETE FROM deliveries WHERE at < ? AND {is_over}", (time,))  # noqa: S608 -- ours
 
     def _log(self, identifiers: Sequence[str], log: Sequence[Attempt]) -> None:
         self._connection.execute_many(
