@@ -183,7 +183,7 @@ def test_a_quota_is_told_though_the_broker_is_connected() -> None:
     )
     with_broker(story, complaint=None)
     story.go(HOUR)
-    assert story.store.open_keys() == []
+    assert story.store.open_keys == []
 
 
 def test_messages_that_were_refused_for_good_are_told_until_somebody_has_dealt_with_them() -> None:
@@ -195,7 +195,7 @@ def test_messages_that_were_refused_for_good_are_told_until_somebody_has_dealt_w
     assert "3 messages in no case (the last: Not authorized (0x87))" in alert.explanation.sentence
     with_broker(story, parked=0)
     story.go(HOUR)
-    assert story.store.open_keys() == []
+    assert story.store.open_keys == []
 
 
 def test_a_full_disk_budget_is_told_when_it_costs_messages_and_not_for_those_of_long_ago() -> None:
@@ -208,4 +208,4 @@ def test_a_full_disk_budget_is_told_when_it_costs_messages_and_not_for_those_of_
     assert told(story) == [("outbox_stuck", "outbox_budget")]
     assert "(75 messages so far)" in story.store.raised()[0].explanation.sentence
     story.go(7 * HOUR)
-    assert story.store.open_keys() == []
+    assert story.store.open_keys == []
