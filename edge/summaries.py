@@ -25,6 +25,7 @@ _SLOTS: Final = round(SECONDS_PER_MINUTE / _SLOT_S)
 _BAD: Final = Quality.NO_CONTACT | Quality.OUT_OF_RANGE
 # Raw channels are read in pieces of so many seconds, so that a day of them takes no more memory. Our choice: 1.5 MB.
 _PIECE_S: Final = 600.0
+_HOUR_S: Final = 3600.0
 
 Order = Callable[[Channel], Sequence[str]]
 
@@ -44,11 +45,18 @@ def summaries_of(store: Store, person: str, start: float, end: float, order: Ord
             summary = _raw_summary(store, person, channel, start, end, devices)
         else:
             series = _chosen(store, person, channel, start, end, devices)
-            marks = mark_artefacts(series.values) if channel is Channel.RR_INTERVAL else None
+            marks = _marks(series, start) if channel is Channel.RR_INTERVAL else None
             summary = summarise(channel, series.values, series.quality, marks, seconds=end - start)
         if summary is not None:
             found[channel] = summary
     return found
+
+
+def _marks(series: Series, start: float) -> NDArray[np.bool_]:
+    """Which intervals are artefacts, looked for hour by hour, so that a day takes no more memory."""
+    hours = np.arange(start + _HOUR_S, series.times[-1] if series.times.size else start, _HOUR_S)
+    pieces = np.split(series.values, np.searchsorted(series.times, hours, "right"))
+    return np.concatenate([mark_artefacts(piece) for piece in pieces])
 
 
 def _raw_summary(
@@ -88,13 +96,19 @@ def _chosen(store: Store, person: str, channel: Channel, start: float, end: floa
 
 def _minute(times: NDArray[np.float64], start: float) -> NDArray[np.int64]:
     """Which minute of the stretch holds each sample; its end is in it, its start is not."""
-    return np.ceil((times - start) / SECONDS_PER_MINUTE).astype(np.int64) - 1
+    return _slot(times, start, SECONDS_PER_MINUTE)
+
+
+def _slot(times: NDArray[np.float64], start: float, seconds: float) -> NDArray[np.int64]:
+    slots: NDArray[np.int64] = np.ceil((times - start) / seconds).astype(np.int64) - 1
+    return slots
 
 
 def _covered(series: Series, start: float, minutes: int) -> NDArray[np.int64]:
     """For each minute how many slots of it have good samples, and, as a tie-break, whether there are samples at all."""
     good = series.times[(series.quality & np.uint8(_BAD)) == 0]
-    slots = np.unique(np.ceil((good - start) / _SLOT_S).astype(np.int64) - 1)
+    slots = np.unique(_slot(good, start, _SLOT_S))
     counted = np.bincount(slots // _SLOTS, minlength=minutes)
     any_samples = np.bincount(_minute(series.times, start), minlength=minutes) > 0
-    return 2 * counted + any_samples
+    covered: NDArray[np.int64] = 2 * counted + any_samples
+    return covered

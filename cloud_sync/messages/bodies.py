@@ -241,3 +241,15 @@ class StatusMessage(Message):
 
     online: bool = Field(title="whether the home is connected to the broker")
     at: Seconds | None = Field(default=None, title="since when, s")
+
+
+class ResultMessage(Identified):
+    """What became of a command whose signature holds."""
+
+    command: UUID = Field(title="the command's id")
+    key: Word = Field(title="name of the key that has signed it")
+    do: Word = Field(title="what was asked for")
+    outcome: Literal["obeyed", "refused"] = Field(title="whether it was done")
+    reason: Word | None = Field(default=None, title="why not, in a word or two")
+    detail: Sentence | None = Field(default=None, title="what was done, or why it was not")
+    at: Seconds = Field(title="when, s")

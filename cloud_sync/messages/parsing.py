@@ -21,6 +21,7 @@ from cloud_sync.messages.bodies import (
     Identified,
     Message,
     MinutesMessage,
+    ResultMessage,
     StatusMessage,
 )
 from cloud_sync.messages.health import DevicesMessage, HealthMessage
@@ -45,6 +46,7 @@ BODIES: Final[Mapping[Kind, type[Message]]] = MappingProxyType(
         Kind.FAULT: FaultMessage,
         Kind.HEALTH: HealthMessage,
         Kind.STATUS: StatusMessage,
+        Kind.RESULT: ResultMessage,
     }
 )
 

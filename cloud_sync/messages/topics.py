@@ -29,11 +29,12 @@ class Kind(StrEnum):
     FAULT = "fault"
     HEALTH = "health"
     STATUS = "status"
+    RESULT = "command/result"
 
 
 # What is told of one person, and of the home; devices that several people use belong to the home.
 OF_A_PERSON: Final = frozenset({Kind.MINUTES, Kind.HOUR, Kind.DAY, Kind.ASSESSMENTS, Kind.ALERT, Kind.DEVICES})
-OF_THE_HOME: Final = frozenset({Kind.DEVICES, Kind.FAULT, Kind.HEALTH, Kind.STATUS})
+OF_THE_HOME: Final = frozenset({Kind.DEVICES, Kind.FAULT, Kind.HEALTH, Kind.STATUS, Kind.RESULT})
 
 
 @dataclass(frozen=True, slots=True)
