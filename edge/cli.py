@@ -21,6 +21,7 @@ from edge.doctor_commands import add_doctor
 from edge.errors import HearthbeatError, WrongUseError
 from edge.notify_commands import add_notify
 from edge.options import add_config, add_json, positive
+from edge.outbox_commands import add_outbox
 from edge.people_commands import add_people
 from edge.settings import load_settings
 from edge.web_commands import add_web
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     add_notify(commands)
     add_people(commands)
     add_data(commands)
+    add_outbox(commands)
     add_doctor(commands)
     add_web(commands)
     return parser

@@ -101,6 +101,13 @@ class Outbox:
                 (reason, topic, most),
             )
 
+    def send_again(self, ids: Collection[str]) -> None:
+        """Let these messages, which were set aside, be sent again."""
+        with self._connection.transaction():
+            self._connection.execute_many(
+                "UPDATE outbox SET refusal = NULL WHERE id = ?", ((identifier,) for identifier in ids)
+            )
+
     def parked_topics(self, reason: str) -> set[str]:
         """The topics of messages that were set aside for this reason."""
         rows = self._connection.rows(
