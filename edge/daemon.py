@@ -29,6 +29,7 @@ from edge.alerts.house_faults import BrokerSight
 from edge.attending import Attending, rests_on_fresh_data
 from edge.bluetooth.link import SILENCE_LIMIT_S
 from edge.bluetooth.radio import Radio
+from edge.charting import Charting
 from edge.clock import Clock, SystemClock, is_set
 from edge.contact_settings import contact_of
 from edge.devices import Devices
@@ -151,6 +152,7 @@ class Daemon:
                 chance=self._chance,
                 progress=self.progress.register("courier", COURIER_LIMIT_S),
                 actions=self._links.actions,
+                picture=Charting(store.path, lambda: self.settings.people).chart,
             )
             self._attending = Attending(
                 home_of(self.settings, store),
