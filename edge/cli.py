@@ -1,4 +1,4 @@
-"""The command line: `hearthbeat run|demo|assess|status|devices|models|alerts|notify|people|export|erase|doctor|web`.
+"""The command line, `hearthbeat run|demo|assess|status|devices|models|alerts|notify|people|...`.
 
 Exit codes: 0 done, 1 the run found a fault, 2 wrong use or bad input, with one line on stderr that says what, where and
 how to mend it. Every command imports only what it needs: `run` must have its first sample within two seconds.
@@ -19,6 +19,7 @@ from edge.data_commands import add_data
 from edge.device_commands import add_devices
 from edge.doctor_commands import add_doctor
 from edge.errors import HearthbeatError, WrongUseError
+from edge.key_commands import add_keys
 from edge.notify_commands import add_notify
 from edge.options import add_config, add_json, positive
 from edge.outbox_commands import add_outbox
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     add_people(commands)
     add_data(commands)
     add_outbox(commands)
+    add_keys(commands)
     add_doctor(commands)
     add_web(commands)
     return parser
