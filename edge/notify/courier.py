@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
-from edge.clock import Clock
+from edge.clock import Clock, SystemClock
 from edge.errors import StoreError
 from edge.notify import phone
 from edge.notify.bundles import HOUR_S, Bundle, bundles
@@ -121,7 +121,7 @@ class Courier:
         self._contacts = {contact.id: contact for contact in contacts}
         self._clock = clock
         self._send = send
-        self._network = NetworkWatch(reach, self._returned, ask_every_s)
+        self._network = NetworkWatch(reach, self._returned, SystemClock(), ask_every_s)
         self._order = ChannelOrder()
         self._chance = chance or random.Random()  # noqa: S311 -- jitter is no secret
         self._zone = zone

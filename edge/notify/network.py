@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from edge.clock import Clock
 from edge.notify.phone import Host
 
 # Real seconds between two looks, since no network hurries for an accelerated clock. With the three that a look may
@@ -27,7 +28,7 @@ _log = structlog.get_logger("network")
 
 @dataclass(slots=True)
 class _Sight:
-    """Who waits for a host, and when it is asked next (s of the event loop's clock)."""
+    """Who waits for a host, and when it is asked next (s of the monotonic clock)."""
 
     contacts: set[str] = field(default_factory=set)
     pause_s: float = ASK_EVERY_S
@@ -35,16 +36,21 @@ class _Sight:
 
 
 class NetworkWatch:
-    """Asks for hosts that could not be reached, by `reach`, and tells `returned` whose host answers again."""
+    """Asks for hosts that could not be reached, by `reach`, and tells `returned` whose host answers again.
+
+    `clock` is the machine's own, whatever time the home lives by.
+    """
 
     def __init__(
         self,
         reach: Callable[[Host], Awaitable[bool]],
         returned: Callable[[Collection[str]], Awaitable[None]],
+        clock: Clock,
         ask_every_s: float = ASK_EVERY_S,
     ) -> None:
         self._reach = reach
         self._returned = returned
+        self._clock = clock
         self._ask_every_s = ask_every_s
         self._sights: dict[Host, _Sight] = {}
         self._missed = asyncio.Event()
@@ -67,8 +73,8 @@ class NetworkWatch:
         """Ask until cancelled."""
         while True:
             await self._missed.wait()
-            await asyncio.sleep(self._ask_every_s)
-            now = asyncio.get_running_loop().time()
+            await self._clock.sleep(self._ask_every_s)
+            now = self._clock.monotonic()
             due = [host for host, sight in self._sights.items() if sight.next_at <= now]
             answers = await asyncio.gather(*(self._reach(host) for host in due))
             for host, answered in zip(due, answers, strict=True):
@@ -81,7 +87,7 @@ class NetworkWatch:
         if not answered:
             sight.pause_s = self._ask_every_s
             return
-        sight.next_at = asyncio.get_running_loop().time() + sight.pause_s
+        sight.next_at = self._clock.monotonic() + sight.pause_s
         sight.pause_s = min(2.0 * sight.pause_s, ASK_SELDOM_S)
         _log.info("the network is back", contacts=sorted(sight.contacts))
         await self._returned(frozenset(sight.contacts))
