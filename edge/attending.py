@@ -154,11 +154,14 @@ class Attending:
         where, mend = f"alert {alert.id[:8]}", "see `hearthbeat alerts show`"
         if button in {Button.FINE, Button.HELP} and (is_fault(alert) or alert.kind != Risk.FALL):
             raise WrongUseError("nobody was asked how they are", where=where, mend="acknowledge it instead")
+        if alert.asked_until is not None and button is Button.SNOOZE:
+            mend = "answer whether all is well, or acknowledge it once somebody has seen to it"
+            raise WrongUseError("a question cannot be put off", where=where, mend=mend)
         if by == AT_THE_MACHINE:
             return
         if care is None or not (care.roles(by) or by in self._audience.engineers):
             raise WrongUseError(f"{by} is not told of this, and cannot answer it", where=where, mend=mend)
-        if alert.asked_until is not None and by in care.own and button in {Button.ACKNOWLEDGE, Button.SNOOZE}:
+        if alert.asked_until is not None and by in care.own and button is Button.ACKNOWLEDGE:
             mend = "say whether you are fine, or need help"
             raise WrongUseError("you are asked how you are", where=where, mend=mend)
         if may(button, alert, by, care, self._audience.engineers):

@@ -157,7 +157,7 @@ class Attention:
                 where=f"alert {identifier}",
                 mend=f"give {SHORTEST_SNOOZE_S / 60.0:g} to {LONGEST_SNOOZE_S / 60.0:g} minutes",
             )
-        taken = replace(alert, snoozed_until=now + seconds, asked_until=None)
+        taken = replace(alert, snoozed_until=now + seconds)
         self._open[alert.id] = taken
         snooze = Snooze(alert.person, alert.kind, alert.subject, alert.severity, now + seconds)
         self._snoozes[_key(snooze)] = snooze

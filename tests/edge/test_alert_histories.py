@@ -5,5 +5,5 @@ from __future__ import annotations
 from tests.edge.alert_histories import live
 
 
-def test_pain_14_15_16_random_histories_lose_and_double_nothing() -> None:
+def test_pain_11_14_15_16_17_20_random_histories_lose_and_double_nothing() -> None:
     live(100, steps=15)

@@ -164,9 +164,11 @@ async def test_a_question_goes_with_today_s_settings_too(tmp_path: Path) -> None
 async def test_a_question_is_not_put_off_or_taken_up_but_answered(house: AlertHouse) -> None:
     async with house.running() as attending:
         await attending.say(house.settings.people[0], fall(house))
-        for request in ({"do": "acknowledge"}, {"do": "snooze", "seconds": HOUR}):
-            with pytest.raises(WrongUseError, match="how you are"):
-                await attending.answer({**request, "alert": "ffff", "by": "anna"})
+        with pytest.raises(WrongUseError, match="how you are"):
+            await attending.answer({"do": "acknowledge", "alert": "ffff", "by": "anna"})
+        for by in ("anna", "bert", "person"):
+            with pytest.raises(WrongUseError, match="cannot be put off"):
+                await attending.answer({"do": "snooze", "seconds": HOUR, "alert": "ffff", "by": by})
         with pytest.raises(WrongUseError, match="only the person"):
             await attending.answer({"do": "fine", "alert": "ffff", "by": "bert"})
         await attending.say(house.settings.people[0], house.alert("aaaa"))
