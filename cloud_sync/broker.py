@@ -130,20 +130,14 @@ def refusal(what: str, reason: ReasonCode, broker: Broker) -> BrokerError:
     return BrokerError(told, where=broker.address, mend="look into the broker's log")
 
 
-def hung_up(why: str, broker: Broker) -> BrokerError:
-    """The broker closed the connection instead of answering; `why` is the TLS alert it gave, or empty.
+def hung_up(alert: str, broker: Broker) -> BrokerRefusedError:
+    """The broker gave a TLS alert, in OpenSSL's words, instead of an answer.
 
-    Under TLS 1.3 a client's handshake is over before the server has looked at its certificate, so that a refusal comes
-    where an answer is awaited (RFC 8446, 4.4.2.4 and 6.2).
+    Under TLS 1.3 a client's handshake is over before the server has looked at the client's certificate, so that a
+    refusal comes where an answer is awaited (RFC 8446, 6.2).
     """
-    if "alert" in why:
-        return _unwanted(why.rpartition("] ")[2].partition(" (")[0], broker)
-    return silence("the connection was lost", broker)
-
-
-def _unwanted(alert: str, broker: Broker) -> BrokerRefusedError:
     return BrokerRefusedError(
-        f"it refuses our certificate: {alert}",
+        f"it refuses our certificate: {alert.rpartition('] ')[2].partition(' (')[0]}",
         where=broker.address,
         mend="check certificate_file and key_file under [broker], and until when the certificate is valid",
     )
@@ -196,7 +190,7 @@ def _unreachable(error: OSError, broker: Broker) -> BrokerError:
         case ssl.SSLCertVerificationError():
             return _untrusted(error, broker)
         case ssl.SSLError(reason=str(reason)) if "ALERT" in reason and ("CERT" in reason or reason.endswith("CA")):
-            return _unwanted(reason.replace("_", " ").lower(), broker)
+            return hung_up(reason.replace("_", " ").lower(), broker)
         case ssl.SSLError():
             what, mend = f"no encrypted connection: {error.reason}", "check port and tls under [broker]"
         case socket.gaierror():

@@ -22,7 +22,7 @@ import structlog
 
 from cloud_sync.broker import Broker
 from cloud_sync.refusals import Doubts
-from cloud_sync.session import Session
+from cloud_sync.session import ROWS, Session
 from edge.clock import Clock, SystemClock
 from edge.errors import BrokerBusyError, BrokerError, BrokerRefusedError, StoreError
 from edge.store.store import Store
@@ -35,6 +35,8 @@ WINDOW: Final = 20
 # How often a wait looks whether it has become needless, and by how much a clock that is set moves at least, s.
 GLANCE_S: Final = 0.5
 STEP_OF_CLOCK_S: Final = 60.0
+# A connection that brought something, and lasted so long, s, is no failure. Our choice.
+USEFUL_S: Final = 10.0
 # How long the thread may be without a sign of life, s. Our choice: a name server that is out of reach may hold up a
 # connection for a minute, a disk for another.
 HANG_LIMIT_S: Final = 240.0
@@ -168,8 +170,11 @@ class Publisher:
         if self._thread.ident is not None:
             self._thread.join(STOP_LIMIT_S)
         if not self._thread.is_alive():
-            self._wake.close()
-            self._waker.close()
+            self._close()
+
+    def _close(self) -> None:
+        self._wake.close()
+        self._waker.close()
 
     def wake(self) -> None:
         """Tell it that the outbox has something new; from any thread, costs microseconds."""
@@ -209,13 +214,18 @@ class Publisher:
                     self._live()
                 except (BrokerError, StoreError) as error:
                     wait, lived_s = wait_after(error), time.monotonic() - began
-                    # Of two homes that throw each other out, each sends something every time.
-                    useful = lived_s > wait.longest or (self._moved > 0 and wait is LOST)
+                    useful = lived_s > wait.longest or (wait is LOST and self._was_useful(lived_s))
                     failures = 1 if useful else failures + 1
                     self._failed(error)
                     self._rest(self._pace * retry_delay(failures, self._chance, wait), files)
         finally:
             self._state = replace(self._state, connected=False, since=self._clock.wall())
+            if self._abandoned:  # nobody stops it any more
+                self._close()
+
+    def _was_useful(self, lived_s: float) -> bool:
+        # Of two homes of one id that throw each other out, each sends something every time, but not for long.
+        return self._moved >= ROWS or (self._moved > 0 and lived_s > USEFUL_S)
 
     def _rest(self, seconds: float, files: tuple[object, ...]) -> None:
         """Wait, until somebody has mended a file or set the clock, with which certificates are judged."""

@@ -102,7 +102,7 @@ class Session:
         self._answer: ReasonCode | None = None
         self._farewell: ReasonCode | None = None
         self._heard_at = self._moved_at = time.monotonic()
-        self._why = ""
+        self._why = self._alert = ""
         self._client = make_client(broker, f"hearthbeat-{home}")
         self._listening = Listening(self._client, broker.protocol, hearing)
         if self._awaited is not None:
@@ -208,8 +208,8 @@ class Session:
         """The connection has ended."""
         if self._farewell is not None:
             self._end(refusal("it ended the connection", self._farewell, self._broker))
-        if self._answer is None:
-            self._end(hung_up(self._why, self._broker))
+        if self._alert:
+            self._end(hung_up(self._alert, self._broker))
         self._end(silence(self._why or "the connection was lost", self._broker))
 
     def _end(self, error: BrokerError) -> NoReturn:
@@ -368,8 +368,9 @@ class Session:
             self._farewell = reason
 
     def _on_log(self, _client: mqtt.Client, _userdata: object, level: int, text: str) -> None:
-        if level == mqtt.MQTT_LOG_ERR:
-            self._why = text
+        # In the middle of connecting, only what TLS says is of interest.
+        if level == mqtt.MQTT_LOG_ERR and " alert " in text:
+            self._alert = text
 
 
 def _reason(code: int) -> str:

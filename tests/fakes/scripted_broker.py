@@ -1,4 +1,7 @@
-"""A broker that acknowledges only what a test tells it to: for what no real broker can be made to do at will."""
+"""A broker that does only what a test tells it to: for what no real broker can be made to do at will.
+
+It answers CONNECT, and nothing else by itself: no PUBLISH, no SUBSCRIBE, no PINGREQ.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,14 @@ _CONNACK: Final = bytes([0x20, 6, 0, 0, 3, 0x21, 0, 3])
 
 
 class ScriptedBroker:
-    """Listens on a free loopback port, takes one connection after another; its receive maximum is 3."""
+    """Listens on a free loopback port, takes one connection after another; its receive maximum is 3.
 
-    def __init__(self) -> None:
+    `answer` is its CONNACK.
+    """
+
+    def __init__(self, answer: bytes = _CONNACK) -> None:
+        self.answer = answer
+        self.connections = 0
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
         self.published: queue.Queue[tuple[int, str]] = queue.Queue()  # packet identifier and topic
@@ -33,6 +41,21 @@ class ScriptedBroker:
         """Send PUBACK."""
         assert self._connection is not None
         self._connection.sendall(bytes([0x40, 4, *identifier.to_bytes(2, "big"), reason, 0]))
+
+    def deliver(self, topic: str, payload: bytes) -> None:
+        """Send PUBLISH with QoS 0, of less than 128 bytes."""
+        body = len(topic).to_bytes(2, "big") + topic.encode() + b"\0" + payload
+        self.send(bytes([0x30, len(body)]) + body)
+
+    def disconnect(self, reason: int) -> None:
+        """Send DISCONNECT, and hang up."""
+        self.send(bytes([0xE0, 2, reason, 0]))
+        self.hang_up()
+
+    def send(self, packet: bytes) -> None:
+        """Send whatever this is."""
+        assert self._connection is not None
+        self._connection.sendall(packet)
 
     def hang_up(self) -> None:
         """Drop the connection."""
@@ -59,7 +82,8 @@ class ScriptedBroker:
 
     def _answer(self, kind: int, body: bytes) -> None:
         if kind == CONNECT and self._connection is not None:
-            self._connection.sendall(_CONNACK)
+            self.connections += 1
+            self._connection.sendall(self.answer)
         elif kind == PUBLISH:
             end = 2 + int.from_bytes(body[:2], "big")
             self.published.put((int.from_bytes(body[end : end + 2], "big"), body[2:end].decode()))
