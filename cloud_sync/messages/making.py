@@ -30,9 +30,8 @@ from cloud_sync.messages.bodies import (
 )
 from cloud_sync.messages.topics import Kind, Topic
 from edge.household_key import PublicKey
+from edge.pseudonyms import Pseudonyms
 from edge.readings import CHANNELS, Alert, Channel, OutboxMessage, Priority
-from edge.store.minutes import DirtyMinute
-from edge.store.pseudonyms import Pseudonyms
 
 _COVERAGE_DIGITS: Final = 2
 # What is longer than this is deflated where that makes it shorter, bytes. Our choice: alerts and faults stay legible.
@@ -86,6 +85,26 @@ class Summary(Protocol):
 
 
 Summaries = Mapping[Channel, Summary]
+
+
+class Minute(Protocol):
+    """A minute of one person that is to be told (edge.store.minutes has them)."""
+
+    @property
+    def person(self) -> str:
+        """Whose."""
+
+    @property
+    def minute(self) -> int:
+        """Which, since 1970 UTC."""
+
+    @property
+    def revision(self) -> int:
+        """1, and more when it is told again."""
+
+    @property
+    def end(self) -> float:
+        """Its end, in s since 1970 UTC."""
 
 
 class Stretch(Protocol):
@@ -154,7 +173,7 @@ def _compact(value: JsonValue) -> JsonValue:
 
 
 def minute_summaries(
-    home: Home, minutes: Sequence[tuple[DirtyMinute, Summaries]], gone: Mapping[int, Iterable[Channel]] | None = None
+    home: Home, minutes: Sequence[tuple[Minute, Summaries]], gone: Mapping[int, Iterable[Channel]] | None = None
 ) -> OutboxMessage:
     """The message that tells minutes of one person, in the order of time.
 

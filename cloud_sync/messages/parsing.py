@@ -56,7 +56,7 @@ class Received:
     """A message and what its topic says; `person` is None where it tells of the home.
 
     `id` is None for a status only, which is the state of things and no event. Where the payload is sealed and no key
-    was given, `message` is None and `sealed` holds the payload.
+    was given, `message` is None and `sealed` holds the payload; else `text` is the message's JSON.
     """
 
     home: str
@@ -65,6 +65,7 @@ class Received:
     id: UUID | None
     message: Message | None
     sealed: bytes | None = None
+    text: bytes | None = None
 
 
 def parse(topic: str, payload: bytes, key: SecretKey | None = None) -> Received:
@@ -80,11 +81,12 @@ def parse(topic: str, payload: bytes, key: SecretKey | None = None) -> Received:
         if key is None:
             return Received(place.home, place.person, place.kind, outer, None, payload)
         payload = sealing.unseal(key, topic, payload)
-    message = _body(BODIES[place.kind], _text(payload, topic), topic)
+    text = _text(payload, topic)
+    message = _body(BODIES[place.kind], text, topic)
     identifier = message.id if isinstance(message, Identified) else None
     if outer not in (None, identifier):
         raise _refused(Refused.DISAGREES, "the id outside is not the one inside", topic)
-    return Received(place.home, place.person, place.kind, identifier, message)
+    return Received(place.home, place.person, place.kind, identifier, message, text=text)
 
 
 def _text(payload: bytes, topic: str) -> bytes:

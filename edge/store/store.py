@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from edge.errors import StoreError
+from edge.pseudonyms import Pseudonyms
 from edge.readings import Alert, Assessment, Claim, Memory, Notification, OutboxMessage, Reading
 from edge.store import erasure
 from edge.store.alerts import Alerts
@@ -23,7 +24,7 @@ from edge.store.memories import Memories
 from edge.store.minutes import Minutes
 from edge.store.notifications import Notifications
 from edge.store.outbox import Outbox
-from edge.store.pseudonyms import Pseudonyms, stored_pseudonyms
+from edge.store.pseudonyms import stored_pseudonyms
 from edge.store.schema import migrate
 from edge.store.signals import Signals
 from edge.store.stretches import Stretches

@@ -18,9 +18,9 @@ from edge.cli import main
 from edge.errors import MessageError, Refused, SettingsError
 from edge.household_key import PublicKey
 from edge.key_commands import read_secret_key
+from edge.pseudonyms import Pseudonyms
 from edge.readings import OutboxMessage, Priority
 from edge.settings import load_settings
-from edge.store.pseudonyms import Pseudonyms
 from edge.store.store import Store
 from tests.edge.test_settings import GOOD
 
