@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 # Wheels only: nothing here needs a compiler, and a package without a wheel should say so at once.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --only-binary :all:
 
-.PHONY: help demo test lint bench soak arm-test system-test install clean
+.PHONY: help demo test lint words bench soak arm-test system-test install clean
 
 help:
 	@echo "make demo         a simulated strap, an alert, a phone and a broker on this machine"
 	@echo "make test         lint, types, import rules and every test but those below"
 	@echo "make lint         lint, types and import rules only"
+	@echo "make words        the catalogues of the phones' languages, with what there is to translate"
 	@echo "make bench        the benchmarks, as ratios"
 	@echo "make soak         proofs that take many minutes: outages, kills and crowds"
 	@echo "make arm-test     the package and every model on an emulated 64-bit ARM, with the same answers as here"
@@ -32,6 +33,12 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# A new language begins as an empty file: mkdir -p edge/notify/locale/de/LC_MESSAGES && touch $$_/hearthbeat.po
+words: $(VENV)/installed-dev
+	mkdir -p build
+	$(BIN)/pybabel -q extract --no-location --width=120 -k phrase -k words -k several:1,2 -o build/hearthbeat.pot edge
+	$(BIN)/pybabel -q update --no-fuzzy-matching --omit-header --width=120 -D hearthbeat -i build/hearthbeat.pot -d edge/notify/locale
 
 bench: $(VENV)/installed-dev
 	@tests/debian-packages

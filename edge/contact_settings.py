@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from edge.errors import SettingsError
 from edge.identifiers import Identifier
+from edge.notify.languages import ENGLISH, languages
 from edge.notify.phone import MOST_PER_HOUR, TIMEOUT_S, Contact, PhoneChannel
 from edge.notify.quiet import QuietHours
 
@@ -21,6 +22,13 @@ _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 def _time_of_day(value: str) -> str:
     if not _TIME.fullmatch(value):
         message = f'{value!r} is no time of the day such as "22:00"'
+        raise ValueError(message)
+    return value
+
+
+def _language(value: str) -> str:
+    if value not in languages():
+        message = f"there is no catalogue for {value!r}, only for {', '.join(languages())}"
         raise ValueError(message)
     return value
 
@@ -75,7 +83,7 @@ class ContactSettings(_Table):
     channels: list[ChannelSettings] = Field(
         default=[], max_length=8, title="several ways in place of url or url_file, the one to be tried first first"
     )
-    language: Literal["en", "zh"] = Field(default="en", title="language of the messages")
+    language: Annotated[str, AfterValidator(_language)] = Field(default=ENGLISH, title="language of the messages")
     quiet_hours: QuietHoursSettings | None = Field(default=None, title="when only critical alerts are told")
     most_per_hour: int = Field(
         default=MOST_PER_HOUR,

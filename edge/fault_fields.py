@@ -7,24 +7,37 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from edge.notify.texts import clock_time
-from edge.phrases import listed
-from edge.readings import Alert
+from edge.phrases import listed, phrase, words
+from edge.readings import Alert, Risk
 from edge.settings import Settings
 
 _PARTS: Final = MappingProxyType(
-    {"store": "storing", "backup": "the nightly backup", "nights": "the look at the nights", "clock": "the clock"}
+    {
+        "store": words("storing"),
+        "backup": words("the nightly backup"),
+        "nights": words("the look at the nights"),
+        "clock": words("the clock"),
+        Risk.ATRIAL_FIBRILLATION.value: words("atrial fibrillation"),
+        Risk.FALL.value: words("falls"),
+        Risk.HYPOGLYCAEMIA.value: words("low glucose"),
+        Risk.SLEEP_APNOEA.value: words("sleep apnoea"),
+    }
 )
 
 
 def fault_names(alert: Alert, settings: Settings) -> list[str]:
     """What the family calls what is at fault."""
-    wearables = {device.address: device.name or f"device {device.address}" for device in settings.shared}
+    wearables = {
+        device.address: device.name or phrase("device {address}", address=device.address) for device in settings.shared
+    }
     for person in settings.people:
         for wearable in person.wearables:
-            name = wearable.name or f"wearable {wearable.address}"
-            wearables[wearable.address] = f"{person.name or person.id}'s {name}"
+            name = wearable.name or phrase("wearable {address}", address=wearable.address)
+            owner = person.name or person.id
+            wearables[wearable.address] = phrase("{person}'s {wearable}", person=owner, wearable=name)
+    parts = {name: phrase(called) for name, called in _PARTS.items()}
     return [
-        wearables.get(subject) or _PARTS.get(subject) or subject.replace("_", " ")
+        wearables.get(subject) or parts.get(subject) or subject.replace("_", " ")
         for subject in alert.subject.split(",")
     ]
 

@@ -17,6 +17,7 @@ from edge.bluetooth.radio import Radio
 from edge.bluetooth.scanner import Scanner
 from edge.clock import Clock
 from edge.errors import StoreError
+from edge.notify.languages import ENGLISH
 from edge.pipeline import Pipeline
 from edge.readings import NOBODY, Alert, Channel, Source, Window
 from edge.recorder import Recorder
@@ -88,7 +89,13 @@ class Household:
         self._inference = inference
         self._say = say
         self._silence_limit_s = silence_limit_s
-        self._questions = Questions(store, recorder, lambda: [pipeline.person for pipeline in self.pipelines])
+        self._languages: dict[str, str] = {}
+        self._questions = Questions(
+            store,
+            recorder,
+            lambda: [pipeline.person for pipeline in self.pipelines],
+            lambda contact: self._languages.get(contact, ENGLISH),
+        )
         self._group: asyncio.TaskGroup | None = None
         self._links: dict[str, asyncio.Task[None]] = {}
         self._working: dict[_Member, asyncio.Task[None]] = {}
@@ -98,6 +105,7 @@ class Household:
 
     async def move_in(self, settings: Settings) -> None:
         """Make everybody's pipeline, going on where the daemon stopped before. Raises StoreError."""
+        self._languages = {contact.id: contact.language for contact in settings.contacts}
         self.pipelines = [await self._pipeline(person) for person in residents(settings)]
         self.shared = [await self._shared(device) for device in communal(settings)]
 
@@ -148,6 +156,7 @@ class Household:
                 self._start_new(self._group)
 
     async def _change(self, settings: Settings) -> None:
+        self._languages = {contact.id: contact.language for contact in settings.contacts}
         people = {person.id: person for person in residents(settings)}
         devices = {device.address: device for device in communal(settings)}
         wanted: dict[str, str] = {w.address: person.id for person in people.values() for w in person.wearables}

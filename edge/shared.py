@@ -25,6 +25,7 @@ from edge.claims import (
 )
 from edge.clock import Clock
 from edge.errors import StoreError
+from edge.notify.languages import ENGLISH
 from edge.notify.questions import question_text
 from edge.readings import Channel, Claim, Memory, Notification, Quality, Severity
 from edge.recorder import Recorder
@@ -116,12 +117,22 @@ class SharedDevice:
 
 
 class Questions:
-    """Asks the people of a home whose a measurement was; `people` are those who live there now."""
+    """Asks the people of a home whose a measurement was; `people` are those who live there now.
 
-    def __init__(self, store: Store, recorder: Recorder, people: Callable[[], Sequence[PersonSettings]]) -> None:
+    `language` is that of a contact.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        recorder: Recorder,
+        people: Callable[[], Sequence[PersonSettings]],
+        language: Callable[[str], str] = lambda _contact: ENGLISH,
+    ) -> None:
         self._store = store
         self._recorder = recorder
         self._people = people
+        self._language = language
 
     async def ask(self, device: SharedDevice, claims: Sequence[Claim], memories: Sequence[Memory]) -> None:
         """Store measurements as nobody's, and ask those who are likely to have measured, each on the own phone."""
@@ -148,7 +159,8 @@ class Questions:
             phones.setdefault(person.contacts[0], []).append((person.id, person.name or person.id))
         questions = []
         for contact, candidates in phones.items():
-            text = question_text(claim, device_name, candidates, days=round(PATIENCE_S / 86_400.0))
+            days = round(PATIENCE_S / 86_400.0)
+            text = question_text(claim, device_name, candidates, days, self._language(contact))
             identifier = str(uuid.uuid5(_NAMESPACE, f"{claim.id}/{contact}"))
             questions.append(
                 Notification(identifier, claim.id, contact, text.title, text.body, Severity.INFO, claim.received_at)

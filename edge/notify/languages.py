@@ -87,10 +87,12 @@ class Language:
         return "".join(told)
 
     def _value(self, value: Value, form: str) -> str:
-        """A value as a placeholder wants it; of the form "mmol" is glucose in mmol/L, which is kept in mg/dL."""
+        """A value as a placeholder wants it; with "mmol" (or "mmol.2" for two digits) glucose of mg/dL in mmol/L."""
         if isinstance(value, str):
             return self.tell(value)
-        return f"{value / MG_DL_PER_MMOL_L:.1f}" if form == "mmol" else format(value, form)
+        if form.startswith("mmol"):
+            return format(value / MG_DL_PER_MMOL_L, f"{form[4:] or '.1'}f")
+        return format(value, form)
 
 
 def languages() -> list[str]:

@@ -100,7 +100,8 @@ def told_at(due: DueNotification, now: float, language: str = ENGLISH, zone: tzi
 
 def still_so(title: str, language: str = ENGLISH) -> str:
     """The title of what is told again after a snooze."""
-    return language_of(language)("Still so: {title}", title=title)
+    _ = language_of(language)
+    return _("Still so: {title}", title=title)
 
 
 def clock_time(moment: float, now: float, zone: tzinfo | None = None, language: str = ENGLISH) -> str:
