@@ -41,20 +41,24 @@ _log = structlog.get_logger("charting")
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """What is shown: the last `span_s` seconds of a channel, broken where no sample came for `gap_s`."""
+    """What is shown: the last `span_s` seconds of a channel, broken where no sample came for `gap_s`.
+
+    `past` says that it is the time before the alert was raised, whenever somebody is told.
+    """
 
     channel: Channel
     span_s: float
     gap_s: float
     dots: bool = False
     limits: tuple[float, ...] = ()
+    past: bool = False
 
 
 # Spans are our choice: a risk's own window and as much before, so that what changed can be seen.
 _RISKS: Final[Mapping[str, _View]] = MappingProxyType(
     {
         Risk.ATRIAL_FIBRILLATION: _View(Channel.RR_INTERVAL, 480.0, 5.0, dots=True),
-        Risk.FALL: _View(Channel.ACCELERATION, 20.0, 0.5),
+        Risk.FALL: _View(Channel.ACCELERATION, 20.0, 0.5, past=True),
         Risk.HYPOGLYCAEMIA: _View(Channel.GLUCOSE, 3 * _HOUR, 1200.0, limits=(LOW_GLUCOSE,)),
         Risk.SLEEP_APNOEA: _View(Channel.RR_INTERVAL, 600.0, 5.0),
     }
@@ -106,7 +110,7 @@ def chart_of(store: Store, alert: Alert, person: PersonSettings, until: float) -
     view = _RISKS.get(alert.kind) or (_rule_view(rules[alert.kind]) if alert.kind in rules else None)
     if view is None:
         return None
-    times, values = _samples(store, person, view, until)
+    times, values = _samples(store, person, view, alert.opened_at if view.past else until)
     if not len(times):
         return None
     if view.channel is Channel.RR_INTERVAL and not view.dots:

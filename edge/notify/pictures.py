@@ -22,7 +22,7 @@ from edge.notify.charts import Chart, read_chart
 WIDTH: Final = 960
 HEIGHT: Final = 480
 _FINER: Final = 2
-_LEFT, _RIGHT, _TOP, _BOTTOM = 96, 28, 52, 56
+_LEFT, _RIGHT, _TOP, _BOTTOM = 96, 56, 52, 56
 _FONT_SIZE: Final = 26
 
 # Told apart without seeing red or green: blue and orange (Okabe and Ito, Color Universal Design, 2008).
@@ -73,14 +73,17 @@ def draw(fields: Mapping[str, Any]) -> bytes:
         _dashed(pen, [(frame.x(frame.start), frame.y(limit)), (frame.x(frame.end), frame.y(limit))], _LIMIT)
     _curve(pen, frame, chart)
     if chart.forecast:
-        _dashed(pen, [(frame.x(time), frame.y(value)) for time, value in chart.forecast], _CURVE)
+        ahead = [_known(chart)[-1], *chart.forecast]
+        _dashed(pen, [(frame.x(time), frame.y(value)) for time, value in ahead], _CURVE)
     png = io.BytesIO()
-    image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS).quantize(64).save(png, "PNG", optimize=True)
+    image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS).quantize(256, Image.Quantize.MAXCOVERAGE).save(
+        png, "PNG", optimize=True
+    )
     return png.getvalue()
 
 
 def _frame(chart: Chart) -> _Frame:
-    known = [(time, value) for time, value in chart.curve if value is not None]
+    known = _known(chart)
     if not known:
         message = "a chart needs a known value"
         raise ValueError(message)
@@ -93,6 +96,10 @@ def _frame(chart: Chart) -> _Frame:
     if end - start < 1.0:  # a single value still needs an axis of time
         start, end = start - 1800.0, end + 1800.0
     return _Frame(start, end, low - margin, high + margin)
+
+
+def _known(chart: Chart) -> list[tuple[float, float]]:
+    return [(time, value) for time, value in chart.curve if value is not None]
 
 
 def _shade(pen: ImageDraw.ImageDraw, frame: _Frame, part: tuple[float, float]) -> None:

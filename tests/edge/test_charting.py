@@ -75,7 +75,7 @@ def test_a_fall_keeps_its_blow_however_short(store: Store) -> None:
         for some in [values[50 * at : 50 * at + 50]]
     ]
     store.commit(Batch(readings=packets))
-    chart = shown(store, Risk.FALL, START + 20.0)
+    chart = shown(store, Risk.FALL, START + 80.0, opened_at=START + 20.0)
     assert chart is not None
     assert chart.unit == "g"
     assert len(chart.curve) <= MOST_POINTS
