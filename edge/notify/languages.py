@@ -125,7 +125,7 @@ def read_messages(po: str) -> dict[str, tuple[str, ...]]:
 def _messages(po: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     texts: dict[str, str] = {}
     part, fuzzy = "", False
-    for number, line in enumerate((*map(str.strip, po.splitlines()), 'msgid ""'), start=1):
+    for number, line in enumerate((*map(str.strip, po.split("\n")), 'msgid ""'), start=1):
         found = _LINE.fullmatch(line)
         begins = line.startswith("#") if found is None else found[1] == "msgid"
         if begins and part.startswith("msgstr"):

@@ -77,7 +77,7 @@ def test_texts_are_looked_up_only_where_they_can_be_found() -> None:
 
 
 TEXT = st.text(
-    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")) | st.sampled_from('\n\t"\\{}#'), min_size=1
+    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")) | st.sampled_from('\n\t"\\{}#\u2028\x85'), min_size=1
 )
 
 
