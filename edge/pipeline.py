@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any, Final, Protocol
 
 import structlog
@@ -121,6 +122,7 @@ class Pipeline:
         """Take a link's new state; when it is lost, the RR intervals that were held back come out."""
         wearable = self.wearables[address]
         if wearable.link is LinkState.STREAMING and link.state is not LinkState.STREAMING:
+            wearable.losses += 1
             self._take(wearable, wearable.lost())
             self._judge(wearable, wearable.timeline.interrupt())
             self._keep_memories(wearable)
@@ -192,12 +194,17 @@ class Pipeline:
             if not (watching or ruled) or not reading.values or not (past or self._counts(wearable, reading)):
                 continue
             if ruled:
-                self.tell(self.vitals.push(reading, self._clock.wall()))
+                self.tell(self.vitals.push(reading, self._clock.wall(), self._risks_open()))
             for watch in watching:
                 if not past:
                     self._tell_hand_over(watch, reading)
                 for window in watch.push(reading):
                     self._queue(watch, window)
+
+    def _risks_open(self) -> list[Alert]:
+        """The person's open alerts of risks."""
+        alerts = (watch.episodes.open_alert for watch in self.watches)
+        return [alert for alert in alerts if alert is not None]
 
     def _counts(self, wearable: Wearable, reading: Reading) -> bool:
         """Whether this wearable is the person's source of the Reading's channel."""
@@ -227,7 +234,8 @@ class Pipeline:
 
     async def _assess(self, watch: RiskWatch, window: Window) -> None:
         loop = asyncio.get_running_loop()
-        assessment, alert = await loop.run_in_executor(self._inference, watch.judge, window)
+        judging = partial(watch.judge, window, self.vitals.open_alerts)
+        assessment, alert = await loop.run_in_executor(self._inference, judging)
         self._keep((), [assessment])
         if alert is not None:
             await self._tell(alert)

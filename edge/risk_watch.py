@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from types import MappingProxyType
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.alerts.episodes import Episodes, PersistenceRule
+from edge.alerts.overlap import waits
 from edge.readings import RAW_CHANNELS, Alert, AlertState, Assessment, Channel, Quality, Reading, Risk, Source, Window
 from edge.risks.model import RiskModel, WindowBuilder
 from edge.settings import PersonSettings
@@ -128,10 +129,14 @@ class RiskWatch:
         )
         return self.last
 
-    def judge(self, window: Window) -> tuple[Assessment, Alert | None]:
-        """Assess a Window; with it the Alert that it raises or clears. A raised one says which part mattered most."""
+    def judge(self, window: Window, others: Iterable[Alert] = ()) -> tuple[Assessment, Alert | None]:
+        """Assess a Window; with it the Alert that it raises or clears. A raised one says which part mattered most.
+
+        `others` are the person's open alerts that rules about vital signs have raised.
+        """
         self.last = self.model.assess(window)
-        alert = self.episodes.weigh(self.last)
+        held = waits(self.risk, self.model.policy.severity, others, window.end)
+        alert = self.episodes.weigh(self.last, waits=held)
         if alert is not None and alert.state is AlertState.RAISED:
             found = self.model.explain(window)
             numbers = {**alert.explanation.numbers, **found.numbers}

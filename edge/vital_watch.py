@@ -39,12 +39,13 @@ async def watch_vitals(
         for alert in await call(store.alerts.open_alerts, person.id)
         if not is_fault(alert) and alert.kind not in _OTHERS and alert.kind not in newest
     ]
+    opened = [alert for alert in await call(store.alerts.open_alerts, person.id) if alert.kind in _OTHERS]
     # An accelerometer's rest is found out anew within minutes.
     for channel in sorted(vitals.channels - {Channel.ACCELERATION}):
         look_back_s = max(rule.look_back_s for rule in rules if rule.channel is channel)
         series = await call(store.signals.series, person.id, channel, now - look_back_s, now)
         for reading in _readings(person.id, channel, series):
-            overdue += vitals.push(reading, now)
+            overdue += vitals.push(reading, now, opened)
     return vitals, overdue
 
 

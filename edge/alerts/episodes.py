@@ -88,12 +88,15 @@ class Episodes:
         for assessment in past:
             self._count(assessment)
 
-    def weigh(self, assessment: Assessment) -> Alert | None:
-        """The Alert in its new state if this Assessment raises or clears an episode; Assessments come in time order."""
+    def weigh(self, assessment: Assessment, *, waits: bool = False) -> Alert | None:
+        """The Alert in its new state if this Assessment raises or clears an episode; Assessments come in time order.
+
+        None is raised while it `waits` for another alert that says the same (see alerts.overlap).
+        """
         if not self._count(assessment):
             return None
         if self.open_alert is None:
-            return self._raise(assessment)
+            return None if waits else self._raise(assessment)
         return self._clear(assessment)
 
     def _count(self, assessment: Assessment) -> bool:

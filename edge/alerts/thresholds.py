@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from edge.alerts import threshold_words
+from edge.alerts.overlap import waits
 from edge.alerts.points import Point, Points, Rest, stale_s
 from edge.phrases import phrase
 from edge.readings import Alert, AlertState, Channel, Explanation, Reading, Severity
@@ -98,8 +99,11 @@ class Threshold:
         """When the newest point was, s since 1970 UTC."""
         return self._points[-1].at if self._points else -math.inf
 
-    def push(self, point: Point, now: float) -> Alert | None:
-        """The Alert in its new state, where a point raises or clears an episode; what is stale at `now` does not."""
+    def push(self, point: Point, now: float, *, waits: bool = False) -> Alert | None:
+        """The Alert in its new state, where a point raises or clears an episode; what is stale at `now` does not.
+
+        None is raised while it `waits` for another alert that says the same (see alerts.overlap).
+        """
         if self.rule.at_rest and not point.resting:
             return None
         if self._points and point.at <= self._points[-1].at:
@@ -112,7 +116,7 @@ class Threshold:
         if is_stale or point.at <= self._said_until <= now + _AHEAD_S:
             return None
         if self.open_alert is None:
-            return self._raise(point)
+            return None if waits else self._raise(point)
         return self._clear(point)
 
     def _raise(self, point: Point) -> Alert | None:
@@ -229,19 +233,28 @@ class Thresholds:
         """The rules that are watched."""
         return [one.rule for one in self._watched.values()]
 
-    def push(self, reading: Reading, now: float) -> list[Alert]:
-        """The Alerts that a Reading raises or clears, as of `now` (s since 1970 UTC)."""
+    @property
+    def open_alerts(self) -> list[Alert]:
+        """What the rules have raised, and is not over."""
+        return [one.open_alert for one in self._watched.values() if one.open_alert is not None]
+
+    def push(self, reading: Reading, now: float, others: Iterable[Alert] = ()) -> list[Alert]:
+        """The Alerts that a Reading raises or clears, as of `now` (s since 1970 UTC).
+
+        `others` are the person's open alerts that no rule has raised.
+        """
         if reading.channel is Channel.ACCELERATION:
             self._rest.push(reading)
             return []
         watched = [one for one in self._watched.values() if one.rule.channel is reading.channel]
         if not watched:
             return []
+        waiting = {one.rule.name for one in watched if waits(one.rule.name, one.rule.severity, others, now)}
         points = self._points.setdefault(reading.channel, Points(reading.channel))
         alerts: list[Alert | None] = []
         for point in points.push(reading, now):
             known = replace(point, resting=self._rest.at(point.at - 1.0))
-            alerts += [one.push(known, now) for one in watched]
+            alerts += [one.push(known, now, waits=one.rule.name in waiting) for one in watched]
         return [alert for alert in alerts if alert is not None]
 
     def take_on(self, rules: Sequence[ThresholdRule], now: float) -> list[Alert]:
