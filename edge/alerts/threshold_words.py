@@ -20,7 +20,7 @@ CALLED: Final[Mapping[Channel, str]] = MappingProxyType(
         Channel.DIASTOLIC: words("The lower blood pressure"),
     }
 )
-# A value with its unit; the unit of a limit is said only where languages differ in it.
+# A value with its unit, and a limit.
 _LEVELS: Final[Mapping[Channel, str]] = MappingProxyType(
     {
         Channel.HEART_RATE: words("{value:.0f} a minute"),
@@ -30,6 +30,17 @@ _LEVELS: Final[Mapping[Channel, str]] = MappingProxyType(
         Channel.TEMPERATURE: words("{value:.1f} °C"),
         Channel.SYSTOLIC: words("{value:.0f} mmHg"),
         Channel.DIASTOLIC: words("{value:.0f} mmHg"),
+    }
+)
+_LIMITS: Final[Mapping[Channel, str]] = MappingProxyType(
+    {
+        Channel.HEART_RATE: words("{value:g} a minute"),
+        Channel.SPO2: words("{value:g} %"),
+        Channel.GLUCOSE: words("{value:g} mg/dL"),
+        Channel.BLOOD_GLUCOSE: words("{value:g} mg/dL"),
+        Channel.TEMPERATURE: words("{value:g} °C"),
+        Channel.SYSTOLIC: words("{value:g} mmHg"),
+        Channel.DIASTOLIC: words("{value:g} mmHg"),
     }
 )
 # By whether the value is above the limit, and whether only rest counts.
@@ -89,10 +100,9 @@ def back(channel: Channel, level: float) -> str:
 
 
 def _told(channel: Channel, level: float, limit: float) -> dict[str, str]:
-    is_glucose = channel in {Channel.GLUCOSE, Channel.BLOOD_GLUCOSE}
     return {
         "vital": phrase(CALLED[channel]),
-        "limit": phrase("{value:g} mg/dL", value=limit) if is_glucose else f"{limit:g}",
+        "limit": phrase(_LIMITS[channel], value=limit),
         "level": _level(channel, level),
     }
 

@@ -47,7 +47,9 @@ EMERGENCY_NUMBER: Final = words("the emergency number (112 in Europe, 911 in Ame
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The words for one kind: {name} or {what}, {since}, {until}, {why} and {emergency} are filled in.
+    """The words for one kind: {name} or {what}, {since}, {opened}, {until}, {why} and {emergency} are filled in.
+
+    {since} is when the evidence began, which for a model is when its first window did, {opened} when it was complete.
 
     `guidance` says what to do while it lasts.
     """
@@ -149,9 +151,9 @@ WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         ),
         Risk.HYPOGLYCAEMIA: Words(
             words("{name}: glucose is going low"),
-            words("{name}'s glucose is low or will be within half an hour, as seen since {since}. {why}"),
+            words("{name}'s glucose is low or will be within half an hour, as seen at {opened}. {why}"),
             words("{name}: glucose is safe again"),
-            words("{name}'s glucose, low or going low since {since}, is out of danger at {until}."),
+            words("{name}'s glucose, low or going low at {opened}, is out of danger at {until}."),
             words(
                 "Measure, and take 15 to 20 g of fast sugar (a glass of juice or a sugary drink) if it is low; look "
                 "again after 15 minutes. Call {emergency} at once if somebody cannot be woken, and give nothing by "
@@ -160,9 +162,11 @@ WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         ),
         Risk.SLEEP_APNOEA: Words(
             words("{name}: signs of breathing pauses in sleep"),
-            words("{name}'s heartbeat has shown the swings that come with breathing pauses, first at {since}. {why}"),
+            words(
+                "{name}'s heartbeat has shown the swings that come with breathing pauses, as seen at {opened}. {why}"
+            ),
             words("{name}: quieter sleep"),
-            words("The signs of breathing pauses that began at {since} were over at {until}."),
+            words("The signs of breathing pauses that were seen at {opened} were over at {until}."),
             words(
                 "One such night says little. If nights like this come again, or days are sleepy, ask a doctor for a "
                 "sleep test."

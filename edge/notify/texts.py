@@ -67,6 +67,7 @@ def _told(alert: Alert, known: Words, names: Mapping[str, Value], language: Lang
     filled = {
         **names,
         "since": clock_time(alert.since, last, zone, language.code),
+        "opened": clock_time(alert.opened_at, last, zone, language.code),
         "until": clock_time(last, last, zone, language.code),
         "why": alert.explanation.sentence,
         "emergency": language(EMERGENCY_NUMBER),

@@ -126,13 +126,13 @@ def explain(window: Window, usual: Mapping[str, float], part: tuple[float, float
     }
     if part is None:
         sentence = phrase(
-            "The time between heartbeats varied by {irregularity:.0f} % from beat to beat (usually {usual:.0f} %), at "
-            "{heart_rate:.0f} beats a minute.",
+            "The time between heartbeats varied by {irregularity:.0f} % from beat to beat ({usual:.0f} % is common), "
+            "at {heart_rate:.0f} beats a minute.",
             **told,
         )
     else:
         sentence = phrase(
-            "The time between heartbeats varied by {irregularity:.0f} % from beat to beat (usually {usual:.0f} %), "
+            "The time between heartbeats varied by {irregularity:.0f} % from beat to beat ({usual:.0f} % is common), "
             "most clearly for {part:.0f} s of the last {last:.0f}, at {heart_rate:.0f} beats a minute.",
             part=part[1] - part[0],
             last=window.end - part[0],

@@ -130,8 +130,8 @@ def explain(window: Window, usual: Mapping[str, float], part: tuple[float, float
     numbers = plain_numbers(window)
     movement = 100.0 * numbers["movement_mg"] / max(usual["movement_mg"], 1.0)
     sentence = phrase(
-        "A blow of {blow:.1f} g (usually {usual_blow:.1f} g) turned the sensor by {turn:.0f} degrees (usually "
-        "{usual_turn:.0f}), and after it there was {movement:.0f} % of the usual movement.",
+        "A blow of {blow:.1f} g ({usual_blow:.1f} g is common) turned the sensor by {turn:.0f} degrees "
+        "({usual_turn:.0f} are common), and after it there was {movement:.0f} % of the usual movement.",
         blow=numbers["blow_g"],
         usual_blow=usual["blow_g"],
         turn=numbers["turn_degrees"],

@@ -98,20 +98,22 @@ def forecast(window: Window, outputs: NDArray[np.float32]) -> tuple[tuple[float,
     )
 
 
-def explain(window: Window, usual: Mapping[str, float], part: tuple[float, float] | None) -> Explanation:
-    """Why a Window speaks for a low; `usual` are the medians of the same numbers in people with no low ahead."""
+def explain(
+    window: Window,
+    usual: Mapping[str, float],  # noqa: ARG001 -- glucose is what it is: other people's says nothing of it
+    part: tuple[float, float] | None,
+) -> Explanation:
+    """Why a Window speaks for a low."""
     numbers = plain_numbers(window)
     now, pace = numbers["glucose_mg_dl"], numbers.get("change_mg_dl_per_min", 0.0)
-    told: dict[str, float] = {"glucose": now, "usual": usual["glucose_mg_dl"], "pace": abs(pace)}
-    level = phrase("Glucose is {glucose:.0f} mg/dL (usually {usual:.0f})", **told)
+    told: dict[str, float] = {"glucose": now, "pace": abs(pace)}
+    level = phrase("Glucose is {glucose:.0f} mg/dL", **told)
     if pace >= 0.05:
-        level = phrase("Glucose is {glucose:.0f} mg/dL (usually {usual:.0f}) and rising by {pace:.1f} a minute", **told)
+        level = phrase("Glucose is {glucose:.0f} mg/dL and rising by {pace:.1f} a minute", **told)
     elif pace <= -0.05:
-        level = phrase(
-            "Glucose is {glucose:.0f} mg/dL (usually {usual:.0f}) and falling by {pace:.1f} a minute", **told
-        )
+        level = phrase("Glucose is {glucose:.0f} mg/dL and falling by {pace:.1f} a minute", **told)
     elif "change_mg_dl_per_min" in numbers:
-        level = phrase("Glucose is {glucose:.0f} mg/dL (usually {usual:.0f}) and steady", **told)
+        level = phrase("Glucose is {glucose:.0f} mg/dL and steady", **told)
     if now < LOW_MG_DL:
         sentence = phrase("{level}: it is below {low:.0f}.", level=level, low=LOW_MG_DL)
     elif pace < -0.05 and (minutes := (now - LOW_MG_DL) / -pace) <= 60.0:

@@ -111,7 +111,7 @@ def explain(window: Window, usual: Mapping[str, float], part: tuple[float, float
     numbers = plain_numbers(window)
     sentence = phrase(
         "The heart rate, around {heart_rate:.0f}, swung by {swing:.0f} beats a minute about every {period:.0f} seconds "
-        "(usually by {usual:.0f}).",
+        "({usual:.0f} are common).",
         heart_rate=numbers["heart_rate_bpm"],
         swing=numbers["swing_bpm"],
         period=numbers["swing_s"],

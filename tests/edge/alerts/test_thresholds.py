@@ -53,7 +53,7 @@ def test_what_lasts_is_told_once_with_its_reason_and_its_end() -> None:
     assert raised.since == START + 5 * MINUTE
     assert raised.opened_at == START + 15 * MINUTE
     assert cleared.cleared_at == START + 45 * MINUTE
-    assert "below 92 for 10 minutes" in raised.explanation.sentence
+    assert "below 92 % for 10 minutes" in raised.explanation.sentence
     assert raised.explanation.numbers["value"] == 89.0
 
 

@@ -44,7 +44,7 @@ def test_the_delivered_model_tells_fibrillation_from_sinus_rhythm_and_says_why()
     assert irregular.score is not None
     assert irregular.score >= model.threshold
     assert irregular.explanation is not None
-    assert "usually" in irregular.explanation.sentence
+    assert "is common" in irregular.explanation.sentence
     assert irregular.model == model.version
     assert steady.score is not None
     assert steady.score < model.policy.clear_threshold

@@ -81,7 +81,7 @@ def test_the_sentence_says_the_plain_numbers() -> None:
     explanation = explain(window(rr_ms), {"irregularity_percent": 3.2}, None)
     assert explanation.numbers == pytest.approx({"irregularity_percent": 40.0, "heart_rate_bpm": 80.0})
     assert explanation.sentence == (
-        "The time between heartbeats varied by 40 % from beat to beat (usually 3 %), at 80 beats a minute."
+        "The time between heartbeats varied by 40 % from beat to beat (3 % is common), at 80 beats a minute."
     )
 
 

@@ -95,8 +95,8 @@ def test_the_sentence_says_the_blow_and_the_turn_beside_what_is_usual() -> None:
     assert numbers["movement_mg"] == pytest.approx(0.0, abs=1e-6)
     usual = {"blow_g": 1.7, "turn_degrees": 12.0, "movement_mg": 300.0}
     said = fall.explain(window(lying_down_hard(4000.0)), usual, (102.0, 104.0))
-    assert "4.0 g (usually 1.7 g)" in said.sentence
-    assert "degrees (usually 12)" in said.sentence
+    assert "4.0 g (1.7 g is common)" in said.sentence
+    assert "degrees (12 are common)" in said.sentence
     assert "0 % of the usual movement" in said.sentence
     assert said.part == (102.0, 104.0)
 

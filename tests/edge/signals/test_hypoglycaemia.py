@@ -42,7 +42,7 @@ def test_a_low_is_judged_at_once_and_said_without_a_trend() -> None:
     assert reason([69.0], minimum_coverage=0.5) is None
     assert "15 are needed" in str(reason([70.0], minimum_coverage=0.0))
     found = explain(window(64.0), USUAL, None)
-    assert found.sentence == "Glucose is 64 mg/dL (usually 137): it is below 70."
+    assert found.sentence == "Glucose is 64 mg/dL: it is below 70."
     assert found.numbers == {"glucose_mg_dl": 64.0}
 
 
@@ -97,10 +97,10 @@ def test_the_forecast_goes_on_from_the_newest_reading_and_never_below_zero() -> 
     [
         (
             [107.0, 102.0, 97.0, 92.0],
-            "Glucose is 92 mg/dL (usually 137) and falling by 1.0 a minute: at that pace it is below 70 in 22 minutes.",
+            "Glucose is 92 mg/dL and falling by 1.0 a minute: at that pace it is below 70 in 22 minutes.",
         ),
-        ([74.0, 74.0, 74.0, 74.0], "Glucose is 74 mg/dL (usually 137) and steady."),
-        ([60.0, 61.0, 62.0, 63.0], "Glucose is 63 mg/dL (usually 137) and rising by 0.2 a minute: it is below 70."),
+        ([74.0, 74.0, 74.0, 74.0], "Glucose is 74 mg/dL and steady."),
+        ([60.0, 61.0, 62.0, 63.0], "Glucose is 63 mg/dL and rising by 0.2 a minute: it is below 70."),
     ],
 )
 def test_the_sentence_holds_the_numbers(mg_dl: list[float], sentence: str) -> None:

@@ -149,7 +149,7 @@ def test_the_swing_is_said_in_beats_a_minute_and_seconds() -> None:
     window = windows_of(*night(20, swing=8.0))[-1]
     said = sleep_apnoea.explain(window, USUAL, (600.0, 900.0))
     assert said.part == (600.0, 900.0)
-    assert "(usually by 5)" in said.sentence
+    assert "(5 are common)" in said.sentence
 
 
 def test_a_clock_set_back_begins_anew() -> None:
