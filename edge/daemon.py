@@ -35,6 +35,7 @@ from edge.contact_settings import contact_of
 from edge.devices import Devices
 from edge.errors import HearthbeatError, ModelError, StoreError
 from edge.faults_watch import FaultsWatch, Parts
+from edge.health_telling import HealthSight, HealthTelling
 from edge.household import Household
 from edge.link_desk import LinkDesk
 from edge.maintenance import Maintenance, nightly
@@ -329,14 +330,25 @@ class Daemon:
             progress=self.progress.register("recorder", RECORDER_LIMIT_S),
         )
 
-    def _telling(self) -> list[Telling]:
-        """What tells the broker of minutes, hours and days; nothing where there is no broker."""
+    def _telling(self) -> list[Telling | HealthTelling]:
+        """What tells the broker of minutes, hours, days and health; nothing where there is no broker."""
         home = home_of(self.settings, self._store)
         if home is None:
             return []
-        progress = self.progress.register("telling", PIPELINE_LIMIT_S)
-        order, told = self._household.order, self._committed
-        return [Telling(self.settings, self._store, self._recorder, self.clock, home, order, told, progress)]
+        progress, health = (self.progress.register(name, PIPELINE_LIMIT_S) for name in ("telling", "health"))
+        parts, told, order = (self._store, self._recorder, self.clock), self._committed, self._household.order
+        return [
+            Telling(self.settings, *parts, home, order, told, progress),
+            HealthTelling(home, *parts, self._health_sight, told, health),
+        ]
+
+    def _health_sight(self) -> HealthSight:
+        """What the telling of health must know of the daemon's parts."""
+        models: dict[str, str | None] = {
+            watch.risk.value: watch.model.version for one in self.pipelines for watch in one.watches
+        }
+        models |= {risk: None for risk, trouble in self._models.items() if trouble is not None}
+        return HealthSight(self._household.wearables(), models, self._faults.open_alerts)
 
     def _committed(self) -> None:
         self._courier.wake()

@@ -27,7 +27,7 @@ from edge.settings import PersonSettings, Settings, SharedSettings, WearableSett
 from edge.shared import Questions, SharedDevice
 from edge.store.store import Store
 from edge.vital_watch import newly_stored, watch_vitals
-from edge.wearable import Memories, wearable_of
+from edge.wearable import Memories, Wearable, wearable_of
 from edge.wearables import PROFILES
 
 # A stored Assessment this far ahead of now, in seconds, was stamped by a clock that has been set back. Our choice.
@@ -143,6 +143,11 @@ class Household:
         """A person's wearables in the order of preference for a channel; none where nobody is so called."""
         found = (pipeline.sources.order(channel) for pipeline in self.pipelines if pipeline.person.id == person)
         return next(found, ())
+
+    def wearables(self) -> dict[str, list[Wearable]]:
+        """Everybody's wearables by the person's id, and those that several people use under NOBODY."""
+        worn = {pipeline.person.id: list(pipeline.wearables.values()) for pipeline in self.pipelines}
+        return worn | {NOBODY: [device.wearable for device in self.shared]}
 
     async def take_on(self, settings: Settings) -> None:
         """Take other settings while all goes on; who and what stays notices nothing.

@@ -93,6 +93,7 @@ class SharedDevice:
     def link_changed(self, _address: str, link: LinkStatus) -> None:
         """Take the link's new state; when it is lost, what was held back comes out."""
         if self.wearable.link is LinkState.STREAMING and link.state is not LinkState.STREAMING:
+            self.wearable.losses += 1
             held = tuple(one for one in self.wearable.lost() if one.channel is not Channel.BATTERY and one.values)
             if held:
                 self._measured.append(Measurement(held))

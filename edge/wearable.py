@@ -48,8 +48,8 @@ class Wearable:
     """What is known of one wearable right now; `last_reading` is on the wall clock, in seconds.
 
     `sessions` are the conversations with it by the profile's name, `memories` what was last kept of each, and `learnt`
-    says that a packet has changed that. `told_at` is when a profile last told a channel that another can tell, `off_at`
-    when one last said that it is not worn, None where one has said since that it is.
+    says that a packet has changed that; `losses` counts lost links. `told_at` is when a profile last told a channel
+    that another can tell, `off_at` when one last said that it is not worn, None where one has said since that it is.
     """
 
     source: Source
@@ -67,6 +67,7 @@ class Wearable:
     facts: dict[str, str] = field(default_factory=dict)
     values: dict[Channel, float] = field(default_factory=dict)
     malformed_packets: int = 0
+    losses: int = 0
     learnt: bool = False
     told_at: dict[str, float] = field(default_factory=dict)
     off_at: float | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -16,9 +16,7 @@ class DevicePart(Part):
     """How one wearable is."""
 
     device: Word = Field(title="its pseudonym; the address stays at home")
-    link: Literal["searching", "connecting", "streaming", "lost", "backing_off", "stopped"] | Word = Field(
-        title="state of the Bluetooth link"
-    )
+    link: Word = Field(title="state of the Bluetooth link, such as streaming, searching or lost")
     worn: bool | None = Field(default=None, title="whether it says that it is worn")
     battery_percent: Percent | None = Field(default=None, title="battery level, %")
     last_heard_at: Seconds | None = Field(default=None, title="when it sent a measurement last, s")
