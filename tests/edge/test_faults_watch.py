@@ -80,13 +80,13 @@ async def test_without_a_keeper_the_first_contacts_look_after_the_house(
     tmp_path: Path, kind: FaultKind, subject: str, told: list[str]
 ) -> None:
     async with watching(settings(tmp_path), ManualClock()) as faults:
-        assert faults._audience(fault(kind, subject)) == told
+        assert faults.audience(fault(kind, subject)) == told
 
 
 async def test_a_keeper_is_told_of_everything_and_others_of_what_blinds(tmp_path: Path) -> None:
     async with watching(settings(tmp_path, contacts=["keeper"]), ManualClock()) as faults:
-        assert faults._audience(fault(FaultKind.BATTERY_LOW, ANNAS)) == ["keeper"]
-        assert faults._audience(fault(FaultKind.NO_DATA, BERTS)) == ["keeper", "berts-phone"]
+        assert faults.audience(fault(FaultKind.BATTERY_LOW, ANNAS)) == ["keeper"]
+        assert faults.audience(fault(FaultKind.NO_DATA, BERTS)) == ["keeper", "berts-phone"]
 
 
 async def test_a_shared_cuff_with_a_low_battery_is_told_to_those_who_use_it(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ async def test_a_shared_cuff_with_a_low_battery_is_told_to_those_who_use_it(tmp_
             await clock.advance(30.0)
         (told,) = [one for one in faults.snapshot() if one["kind"] == "battery_low"]
         assert (told["what"], told["person"]) == ("the cuff", None)
-        assert sorted(faults._audience(low[0])) == ["annas-phone", "berts-phone"]
+        assert sorted(faults.audience(low[0])) == ["annas-phone", "berts-phone"]
 
 
 async def test_a_missing_adapter_is_critical_where_falls_go_unseen(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ async def test_a_missing_adapter_is_critical_where_falls_go_unseen(tmp_path: Pat
 async def test_whoever_cannot_be_told_is_not_told_so(tmp_path: Path) -> None:
     async with watching(settings(tmp_path), ManualClock()) as faults:
         faults._outcomes = lambda: {"annas-phone": "no network", "daughter": None}
-        assert faults._audience(fault(FaultKind.CONTACT, "annas-phone")) == ["berts-phone"]
+        assert faults.audience(fault(FaultKind.CONTACT, "annas-phone")) == ["berts-phone"]
 
 
 async def test_pain_14_a_stored_fault_is_open_after_a_start_and_told_by_its_familys_names(tmp_path: Path) -> None:
