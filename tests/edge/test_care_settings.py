@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,27 @@ from edge.settings import load_settings
 from tests.fakes.alert_house import FAMILY
 
 
+EXAMPLE = Path(__file__).parents[2] / "systemd" / "hearthbeat.toml"
+
+
 def written(folder: Path, care: str) -> Path:
     path = folder / "hearthbeat.toml"
     path.write_text(FAMILY.replace('carers = ["carla", "dora"]', care), encoding="utf-8")
     return path
+
+
+def test_the_example_is_understood_with_its_lines_on(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    begins, ends = text.index("# [people.care]"), text.index("# One block per wearable")
+    lines = re.sub("^# ", "", text[begins:ends], flags=re.MULTILINE)
+    contact = '[[contacts]]\nid = "neighbour-phone"\nurl = "json://127.0.0.1:9"\n'
+    path = tmp_path / "hearthbeat.toml"
+    path.write_text(f"{text[:begins]}{lines}\n{text[ends:]}\n{contact}", encoding="utf-8")
+    changed, usual = (load_settings(one).people[0].cared_for for one in (path, EXAMPLE))
+    assert changed.carers == ("neighbour-phone",)
+    assert changed.rights["neighbour-phone"].snooze is None
+    assert (changed.own, changed.countdown_s) == (usual.own, usual.countdown_s), "what it shows are the defaults"
+    assert changed.escalations == {Severity.CRITICAL: Escalation(300.0, 3), Severity.WARNING: Escalation(1800.0, 0)}
 
 
 def test_without_care_the_first_contact_is_the_persons_own_and_nobody_is_told_again(tmp_path: Path) -> None:
