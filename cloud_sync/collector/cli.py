@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,7 +46,89 @@ def _parser() -> argparse.ArgumentParser:
         verb = commands.add_parser(name, help=told)
         verb.add_argument("--config", type=Path, default=DEFAULT_SETTINGS_FILE, metavar="FILE", help=config)
         verb.set_defaults(command=command)
+    _add_simulate(commands.add_parser("simulate", help="thousands of homes against a broker of your own"))
     return parser
+
+
+def _add_simulate(simulate: argparse.ArgumentParser) -> None:
+    simulate.add_argument("--broker", required=True, metavar="HOST:PORT", help="the broker, without TLS; your own")
+    simulate.add_argument("--homes", type=_count, default=100, metavar="N", help="how many homes (100)")
+    simulate.add_argument("--minutes", type=_positive, default=60.0, metavar="N", help="minutes of their life (60)")
+    simulate.add_argument("--speed", type=_positive, default=60.0, metavar="N", help="how much faster than life (60)")
+    simulate.add_argument(
+        "--outage",
+        type=_at_least_zero,
+        default=15.0,
+        metavar="N",
+        help="minutes of life without network, at half time (15)",
+    )
+    simulate.add_argument(
+        "--jitter", action="store_true", help="come back as the daemon would, and not all in one moment"
+    )
+    simulate.add_argument(
+        "--no-receipts", action="store_true", help="believe PUBACKs; no receipt of the collector is waited for"
+    )
+    simulate.add_argument(
+        "--database", metavar="CONNINFO", help="the collector's database, to look for what is lost or there twice"
+    )
+    simulate.add_argument(
+        "--patience", type=_positive, default=120.0, metavar="S", help="how long to wait at most (120)"
+    )
+    simulate.add_argument("--seed", type=int, default=0, metavar="N", help="another one gives other homes (0)")
+    simulate.add_argument("--json", action="store_true", help="for machines")
+    simulate.set_defaults(command=_simulate)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        message = f"{text!r} is no number of homes"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
+
+
+def _at_least_zero(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError as error:
+        message = f"{text!r} is no number"
+        raise argparse.ArgumentTypeError(message) from error
+    if not 0.0 <= value < math.inf:
+        message = f"{text} is below zero, or without end"
+        raise argparse.ArgumentTypeError(message)
+    return value
+
+
+def _positive(text: str) -> float:
+    value = _at_least_zero(text)
+    if value == 0.0:
+        message = "it must be above zero"
+        raise argparse.ArgumentTypeError(message)
+    return value
+
+
+def _simulate(given: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from cloud_sync.fleet import simulating
+    from cloud_sync.fleet.fleet import Plan
+
+    plan = Plan(
+        homes=given.homes,
+        minutes=given.minutes,
+        speed=given.speed,
+        outage_minutes=given.outage,
+        jitter=given.jitter,
+        receipts=not given.no_receipts,
+        seed=given.seed,
+        prefix=simulating.new_prefix(),
+    )
+    address = simulating.address_of(given.broker)
+    found = simulating.simulate(plan, address, given.database, given.patience, Console(stderr=True))
+    if given.json:
+        print(simulating.as_json(found))
+    else:
+        simulating.show(found, Console())
+    return 0 if found.whole else 1
 
 
 def _run(given: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from cloud_sync.messages.bodies import (
     HourMessage,
     Message,
     MinutesMessage,
+    ResultMessage,
     StatusMessage,
 )
 from cloud_sync.messages.health import DevicesMessage, HealthMessage
@@ -38,6 +39,7 @@ TABLES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.FAULT: "fault_messages",
         Kind.DEVICES: "device_messages",
         Kind.HEALTH: "health_messages",
+        Kind.RESULT: "result_messages",
     }
 )
 # What goes from the cloud to homes under the same root, hearthbeat/v1/<home>/command: none of the collector's business.
@@ -123,6 +125,6 @@ def times_of(message: Message) -> tuple[float, float]:
             return message.start, message.end
         case AlertMessage() | FaultMessage():
             return message.opened_at, message.opened_at
-        case DevicesMessage() | HealthMessage():
+        case DevicesMessage() | HealthMessage() | ResultMessage():
             return message.at, message.at
     raise AssertionError(type(message))

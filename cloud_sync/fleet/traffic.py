@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cloud_sync.messages.making import Home, alert, hour_summary, minute_summaries
+from edge.pseudonyms import KEY_BYTES, Pseudonyms
 from edge.readings import Alert, AlertState, Channel, Explanation, OutboxMessage, Severity
 from edge.store.minutes import DirtyMinute
-from edge.store.pseudonyms import KEY_BYTES, Pseudonyms
 
 # Our choice, after a day of one person with a strap: so many minutes in a message, an alert in so many hours.
 MINUTES_A_MESSAGE: Final = 15
@@ -49,12 +49,13 @@ class Traffic:
     number: int
     first_minute: int
     seed: int = 0
+    prefix: str = "home"
     home: Home = field(init=False)
     _chance: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
         self._chance = random.Random(f"{self.seed}/{self.number}")  # noqa: S311 -- no secret is made of it
-        self.home = Home(f"home-{self.number}", Pseudonyms(self._chance.randbytes(KEY_BYTES)))
+        self.home = Home(f"{self.prefix}-{self.number}", Pseudonyms(self._chance.randbytes(KEY_BYTES)))
 
     def messages(self) -> Iterator[OutboxMessage]:
         """One after the other, without end: minutes, each hour its summary, and now and then an alert."""
