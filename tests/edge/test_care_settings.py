@@ -13,7 +13,6 @@ from edge.readings import Severity
 from edge.settings import load_settings
 from tests.fakes.alert_house import FAMILY
 
-
 EXAMPLE = Path(__file__).parents[2] / "systemd" / "hearthbeat.toml"
 
 
