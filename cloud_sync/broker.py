@@ -134,7 +134,8 @@ def hung_up(alert: str, broker: Broker) -> BrokerRefusedError:
     """The broker gave a TLS alert, in OpenSSL's words, instead of an answer.
 
     Under TLS 1.3 a client's handshake is over before the server has looked at the client's certificate, so that a
-    refusal comes where an answer is awaited (RFC 8446, 6.2).
+    refusal comes where an answer is awaited (RFC 8446, 6.2). It comes at the next attempt when TCP has thrown it away,
+    which it does where the server closes with our CONNECT unread.
     """
     return BrokerRefusedError(
         f"it refuses our certificate: {alert.rpartition('] ')[2].partition(' (')[0]}",

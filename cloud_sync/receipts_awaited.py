@@ -14,6 +14,8 @@ MOST_AWAITED: Final = 500
 # How long a message waits for its receipt before it goes again, s, doubling: a collector that restarts is back before.
 FIRST_WAIT_S: Final = 600.0
 LONGEST_WAIT_S: Final = 3600.0
+# The first wait where the broker said that nobody has subscribed, and so dropped it: a collector that is starting.
+UNHEARD_WAIT_S: Final = 10.0
 # After how long without any receipt, though messages are taken, somebody should look, s. Our choice.
 SILENCE_S: Final = 1800.0
 
@@ -31,6 +33,7 @@ class ReceiptsAwaited:
     _waits: dict[str, _Wait] = field(default_factory=dict)
     _lengths: dict[str, float] = field(default_factory=dict)
     _early: set[str] = field(default_factory=set)
+    _look_at: float = float("-inf")
     _since: float | None = None  # when the first message was taken after the last receipt
 
     def ids(self) -> Collection[str]:
@@ -41,13 +44,13 @@ class ReceiptsAwaited:
         """Whether this message may be sent; alerts and faults always may."""
         return message.priority is not Priority.SUMMARY or len(self._waits) < MOST_AWAITED
 
-    def taken(self, identifier: str, now: float) -> bool:
-        """The broker has taken a message; True when its receipt was there before."""
+    def taken(self, identifier: str, now: float, *, heard: bool = True) -> bool:
+        """The broker has taken a message, for somebody where it was `heard`; True when its receipt was there before."""
         if identifier in self._early:
             self._early.discard(identifier)
             self._lengths.pop(identifier, None)
             return True
-        length = self._lengths.get(identifier, FIRST_WAIT_S)
+        length = self._lengths.get(identifier, FIRST_WAIT_S if heard else UNHEARD_WAIT_S)
         self._waits[identifier] = _Wait(now + length, length)
         self._since = now if self._since is None else self._since
         return False
@@ -65,7 +68,10 @@ class ReceiptsAwaited:
         return safe
 
     def overdue(self, now: float) -> int:
-        """Let those that have waited too long be sent again; how many."""
+        """Let those that have waited too long be sent again; how many. It looks once a second."""
+        if now < self._look_at:
+            return 0
+        self._look_at = now + 1.0
         late = [identifier for identifier, wait in self._waits.items() if wait.until <= now]
         for identifier in late:
             self._lengths[identifier] = min(LONGEST_WAIT_S, 2.0 * self._waits.pop(identifier).length)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-# Reason codes from here on are failures (MQTT 5.0, 2.4); 0x10, "no matching subscribers", is none.
+# Reason codes from here on are failures (MQTT 5.0, 2.4); "no matching subscribers" is none.
 FIRST_FAILURE: Final = 0x80
+UNHEARD: Final = 0x10
 NOT_AUTHORISED: Final = 0x87
 QUOTA_EXCEEDED: Final = 0x97
 

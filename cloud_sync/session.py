@@ -32,7 +32,15 @@ from cloud_sync.listening import Hearing, Listening
 from cloud_sync.packets import EXPIRING, never_goes
 from cloud_sync.receipts import read_receipt, receipt_topic
 from cloud_sync.receipts_awaited import ReceiptsAwaited
-from cloud_sync.refusals import ABOUT_THE_MESSAGE, FIRST_FAILURE, NOT_AUTHORISED, QUOTA_EXCEEDED, Doubts, Verdict
+from cloud_sync.refusals import (
+    ABOUT_THE_MESSAGE,
+    FIRST_FAILURE,
+    NOT_AUTHORISED,
+    QUOTA_EXCEEDED,
+    UNHEARD,
+    Doubts,
+    Verdict,
+)
 from edge.clock import Clock
 from edge.errors import BrokerError, BrokerRefusedError
 from edge.readings import OutboxMessage
@@ -210,7 +218,10 @@ class Session:
             self._end(refusal("it ended the connection", self._farewell, self._broker))
         if self._alert:
             self._end(hung_up(self._alert, self._broker))
-        self._end(silence(self._why or "the connection was lost", self._broker))
+        lost = (
+            "the connection was lost" if self._answer is not None else "it closes the connection instead of answering"
+        )
+        self._end(silence(self._why or lost, self._broker))
 
     def _end(self, error: BrokerError) -> NoReturn:
         """Draw the lesson from what was in flight, and raise `error`."""
@@ -227,6 +238,9 @@ class Session:
 
     def _fill_window(self) -> None:
         now = time.monotonic()
+        if self._awaited is not None and self._awaited.overdue(now):
+            self._waiting.clear()
+            self._look_at = now
         while len(self._in_flight) < self._open and now >= self._quiet_until:
             if not self._waiting and not self._read_rows():
                 return
@@ -262,7 +276,6 @@ class Session:
         self._delete_acknowledged()
         apart = {message.id for message in self._in_flight.values() if message is not None} | self._doubts.held(now)
         if self._awaited is not None:
-            self._awaited.overdue(now)
             apart.update(self._awaited.ids())
         self._waiting.extend(self._outbox.next_messages(ROWS, apart))
         if len(self._waiting) < ROWS:
@@ -289,12 +302,12 @@ class Session:
         self._in_flight[sending.mid] = None
         self._moved_at = time.monotonic()
 
-    def _took(self, message: OutboxMessage) -> None:
+    def _took(self, message: OutboxMessage, code: int) -> None:
         self.sent += 1
         self._open = self._window
         self._pause_s = FIRST_PAUSE_S
         self._doubts.took(message.id, message.topic)
-        if self._awaited is None or self._awaited.taken(message.id, time.monotonic()):
+        if self._awaited is None or self._awaited.taken(message.id, time.monotonic(), heard=code != UNHEARD):
             self._acknowledged.append(message.id)
         if message.topic in self._closed_topics:  # somebody has mended it
             self._closed_topics.discard(message.topic)
@@ -352,7 +365,7 @@ class Session:
             if failed:
                 self._refused(message, reason.value)
             else:
-                self._took(message)
+                self._took(message, reason.value)
         elif failed:
             _log.warning("the broker refused the home's status", reason=str(reason))
 

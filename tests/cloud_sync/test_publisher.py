@@ -124,11 +124,11 @@ def test_pain_22_rows_wait_on_disk_for_a_broker_that_is_not_there(store: Store, 
     assert store.outbox.outbox_depth() == 0
 
 
-def test_pain_22_nothing_is_lost_when_the_broker_restarts_five_times(
+def test_pain_22_nothing_is_lost_when_the_broker_restarts(
     store: Store, mosquitto: Mosquitto, subscriber: Subscriber
 ) -> None:
     with publishing(broker_of(mosquitto), store) as publisher:
-        for restart in range(5):
+        for restart in range(2):
             store.commit(Batch(messages=rows(400, first=1000 * restart)))
             publisher.wake()
             arrived = len(ids(subscriber.arrivals))
@@ -137,8 +137,8 @@ def test_pain_22_nothing_is_lost_when_the_broker_restarts_five_times(
             store.commit(Batch(messages=rows(400, first=1000 * restart + 400)))
             publisher.wake()
             mosquitto.start()
-        arrived_ids = ids(subscriber.wait_for(lambda arrivals: len(ids(arrivals)) == 4000))
-    assert set(arrived_ids) == {f"id-{1000 * restart + n}" for restart in range(5) for n in range(800)}
+        arrived_ids = ids(subscriber.wait_for(lambda arrivals: len(ids(arrivals)) == 1600))
+    assert set(arrived_ids) == {f"id-{1000 * restart + n}" for restart in range(2) for n in range(800)}
     assert store.outbox.outbox_depth() == 0
 
 

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,24 @@ def find_program(name: str) -> str:
 class Mosquitto:
     """A broker on a free loopback port, with MQTT 5 and persistence in `folder`.
 
-    `users` maps names to passwords (nobody else may connect), `options` are further lines of mosquitto.conf.
+    `users` maps names to passwords (nobody else may connect), `options` are further lines of mosquitto.conf. `prefix`
+    is a command that starts it elsewhere, such as in a network namespace where `host` is its address.
     """
 
-    def __init__(self, folder: Path, *, users: Mapping[str, str] | None = None, options: str = "") -> None:
-        self.host = "127.0.0.1"
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        users: Mapping[str, str] | None = None,
+        options: str = "",
+        persistence: bool = True,
+        host: str = "127.0.0.1",
+        prefix: Sequence[str] = (),
+    ) -> None:
+        self.host = host
         self.port = free_port()
+        self._persistence = persistence
+        self._prefix = prefix
         self.log: list[str] = []
         self._program = find_program("mosquitto")
         self._folder = folder
@@ -64,7 +76,10 @@ class Mosquitto:
         configuration = self._folder / "mosquitto.conf"
         configuration.write_text(self._configuration())
         self._process = subprocess.Popen(
-            [self._program, "-c", str(configuration)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+            [*self._prefix, self._program, "-c", str(configuration)],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
         )
         running = threading.Event()
         self._listener = threading.Thread(target=self._listen, args=(self._process, running), daemon=True)
@@ -78,6 +93,11 @@ class Mosquitto:
     def kill(self) -> None:
         """End it as a power cut would."""
         self._end(signal.SIGKILL)
+
+    def reload(self) -> None:
+        """Let it read its files of passwords and rules again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None and self._listener is not None:
@@ -101,7 +121,7 @@ class Mosquitto:
             self._options,
             f"allow_anonymous {str(anonymous).lower()}",
             "" if anonymous else f"password_file {self._passwords}",
-            "persistence true",
+            f"persistence {str(self._persistence).lower()}",
             f"persistence_location {self._folder}/",
             "log_dest stderr",
             "log_type all",

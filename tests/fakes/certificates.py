@@ -42,13 +42,14 @@ class Authority:
         )
         self._write(self.ca_file, builder)
 
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """Files of a certificate and its key."""
+    def issue(self, name: str, start: dt.datetime = _START, end: dt.datetime = _END) -> tuple[Path, Path]:
+        """Files of a certificate and its key; it is valid from `start` to `end`."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
         certificate_file, key_file = self._folder / f"{name}.pem", self._folder / f"{name}.key"
-        self._write(certificate_file, self._builder(subject, key.public_key()).add_extension(address, critical=False))
+        builder = self._builder(subject, key.public_key(), start, end)
+        self._write(certificate_file, builder.add_extension(address, critical=False))
         key_file.write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM,
@@ -58,15 +59,17 @@ class Authority:
         )
         return certificate_file, key_file
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, start: dt.datetime = _START, end: dt.datetime = _END
+    ) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(_START)
-            .not_valid_after(_END)
+            .not_valid_before(start)
+            .not_valid_after(end)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
