@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
 from edge import control, links
+from edge.attending import Attending
 from edge.clock import Clock
+from edge.contact_settings import ContactSettings
 from edge.errors import StoreError, WrongUseError
 from edge.links import Link
 from edge.notify import link_words
@@ -28,7 +29,7 @@ from edge.notify.phone import Action
 from edge.notify.texts import clock_time
 from edge.readings import Alert, Button, Notification
 from edge.recorder import Recorder
-from edge.settings import WebSettings
+from edge.settings import Settings
 from edge.store.store import Store
 
 # What the button says it does: "Snooze 1 h".
@@ -43,37 +44,31 @@ UNHEARD_S: Final = 300.0
 
 _log = structlog.get_logger("links")
 
-Answering = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
-
 
 class LinkDesk:
-    """The links of one home; there are none where `web` is None.
+    """The links of one home; there are none where its settings have no [web].
 
-    `folder` is where the key lives, `languages` says in which language each contact is told, as of now; `open_alerts`
-    are those that can be answered, by `answer` (see Attending). `counts` says how many links were of which kind:
-    "answered", "used", "over", "expired", "forged" and "refused".
+    `contacts` are those that are told, as of now, and `attending` what takes the answers. `counts` says how many links
+    were of which kind: "answered", "used", "over", "expired", "forged" and "refused".
     """
 
     def __init__(
         self,
-        web: WebSettings | None,
-        folder: Path,
+        settings: Settings,
         store: Store,
         recorder: Recorder,
         clock: Clock,
         *,
-        languages: Callable[[], Mapping[str, str]],
-        open_alerts: Callable[[], Sequence[Alert]],
-        answer: Answering,
+        contacts: Callable[[], Sequence[ContactSettings]],
+        attending: Callable[[], Attending],
     ) -> None:
-        self._web = web
-        self._folder = folder
+        self._web = settings.web
+        self._folder = settings.home.state_directory
         self._store = store
         self._recorder = recorder
         self._clock = clock
-        self._languages = languages
-        self._open_alerts = open_alerts
-        self._answer = answer
+        self._contacts = contacts
+        self._attending = attending
         self._key: bytes | None = None
         self._pressing = asyncio.Lock()
         self._used_unstored: dict[bytes, float] = {}
@@ -87,7 +82,7 @@ class LinkDesk:
         if self._web is None or not notification.buttons:
             return ()
         key, now = await self._home_key(), self._clock.wall()
-        language = self._languages().get(notification.contact, ENGLISH)
+        language = self._languages.get(notification.contact, ENGLISH)
         made = [links.new_link(notification.alert_id, one, notification.contact, now) for one in notification.buttons]
         return [
             Action(link_words.label_of(link.button, language), f"{self._web.url}/a/{links.write_token(key, link)}")
@@ -142,7 +137,7 @@ class LinkDesk:
         link = links.read_token(await self._home_key(), token)
         if link is None:
             return self._refuse("forged", link_words.forged_page(self._common_language()))
-        language = self._languages().get(link.contact)
+        language = self._languages.get(link.contact)
         if language is None:
             return self._refuse("refused", link_words.refused_page(self._common_language()))
         async with self._pressing:  # of two presses at once one comes first
@@ -155,7 +150,7 @@ class LinkDesk:
             return self._refuse("used", link_words.used_page(self._told(used_at, language), language))
         if not link.is_good(now):
             return self._refuse("expired", link_words.expired_page(language))
-        alert = next((one for one in self._open_alerts() if one.id == link.alert), None)
+        alert = next((one for one in self._attending().open_alerts if one.id == link.alert), None)
         if alert is None:
             self.counts["over"] += press
             return link_words.over_page(language)
@@ -176,7 +171,7 @@ class LinkDesk:
         request: dict[str, Any] = {"do": str(link.button), "alert": alert.id, "by": link.contact}
         if link.button is Button.SNOOZE:
             request["seconds"] = SNOOZE_S
-        said = await self._answer(request)
+        said = await self._attending().answer(request)
         if said.get("already") and link.button is Button.ACKNOWLEDGE:
             by, at = alert.acknowledged_by, alert.acknowledged_at
             return link_words.already_page(
@@ -217,9 +212,13 @@ class LinkDesk:
             _log.warning("a link is refused", kind=kind, more_are_only_counted=last, **self.counts)
         return page
 
+    @property
+    def _languages(self) -> Mapping[str, str]:
+        return {contact.id: contact.language for contact in self._contacts()}
+
     def _common_language(self) -> str:
         """In which language a link is refused of which nobody knows whose it is: in the one that most here speak."""
-        spoken = Counter(self._languages().values()).most_common(1)
+        spoken = Counter(self._languages.values()).most_common(1)
         return spoken[0][0] if spoken else ENGLISH
 
     def _told(self, moment: float, language: str) -> str:
