@@ -24,9 +24,9 @@ OUT_OF_REACH = "json://127.0.0.1:9"
 
 
 @asynccontextmanager
-async def living(folder: Path, **phones: str) -> AsyncIterator[Daemon]:
-    """A daemon in a home of Anna, who has fallen, with these contacts."""
-    clock = VirtualClock(speed=60.0, start=LATE_MORNING)
+async def living(folder: Path, speed: float, **phones: str) -> AsyncIterator[Daemon]:
+    """A daemon in a home of Anna, who has fallen, with these contacts, `speed` times as fast as life."""
+    clock = VirtualClock(speed, start=LATE_MORNING)
     (folder / "models").mkdir()
     settings = Settings.model_validate(
         {
@@ -73,7 +73,7 @@ async def test_a_phone_out_of_reach_swallows_no_fall(tmp_path: Path) -> None:
     async with (
         VirtualPhone() as bert,
         VirtualPhone() as carla,
-        living(tmp_path, anna=OUT_OF_REACH, bert=bert.url, carla=carla.url) as daemon,
+        living(tmp_path, 60.0, anna=OUT_OF_REACH, bert=bert.url, carla=carla.url) as daemon,
     ):
         began = the_fall(daemon).opened_at
         for phone in (bert, carla):
@@ -89,7 +89,7 @@ async def test_a_cry_for_help_over_the_socket_is_told_at_once(tmp_path: Path) ->
     async with (
         VirtualPhone() as anna,
         VirtualPhone() as bert,
-        living(tmp_path, anna=anna.url, bert=bert.url) as daemon,
+        living(tmp_path, 1.0, anna=anna.url, bert=bert.url) as daemon,
     ):
         assert (await of_the_fall(anna)).title == "Are you all right?"
         began = the_fall(daemon).opened_at
