@@ -2,10 +2,10 @@
 
 Standard input is a socket over which the daemon hands one further socket for each request: JSON comes in by it, and
 lines of JSON go out, of which the last is the answer. A request holds `url` and, unless the URL is only to be checked,
-`title`, `body`, `severity`, `actions` (each with `label` and `url`) and `picture` (a Chart, or null); the answer holds
-`accepted`, `reason`, `service`, and `refused` where the service has answered and declined. One with `reach`, a host and
-a port, only asks whether that host answers. A line with `asks_for`, a host and a port, goes ahead of the answer when a
-channel looks for its service.
+`title`, `body`, `severity`, `turn`, `actions` (each with `label` and `url`) and `picture` (a Chart, or null); the
+answer holds `accepted`, `reason`, `service`, and `refused` where the service has answered and declined. One with
+`reach`, a host and a port, only asks whether that host answers. A line with `asks_for`, a host and a port, goes ahead
+of the answer when a channel looks for its service.
 
 Secrets come by socket because arguments are for everybody to see, and a reason is made of our own words and a status
 number because Apprise's words may hold parts of the URL. A fork, because one that hangs is ended by the kernel and
@@ -28,6 +28,8 @@ from typing import Any, Final
 
 import apprise
 from apprise.attachment.file import AttachFile
+from apprise.plugins import url_to_dict
+from apprise.plugins.ntfy import NotifyNtfy, NtfyPriority
 
 from edge.notify.pictures import draw
 
@@ -39,6 +41,13 @@ NOTIFY_TYPES: Final = {
     "warning": apprise.NotifyType.WARNING,
     "critical": apprise.NotifyType.FAILURE,
 }
+
+# How loud a phone is, by ntfy's names; a URL that has a priority of its own keeps it. Our choice.
+_LOUDNESS: Final = (NtfyPriority.NORMAL, NtfyPriority.HIGH, NtfyPriority.MAX)
+_LEVELS: Final = {"info": 0, "warning": 1, "critical": 2}
+
+# As many buttons as ntfy shows with one message (https://docs.ntfy.sh/publish/#action-buttons).
+MOST_BUTTONS: Final = 3
 
 _Answer = dict[str, bool | str | None]
 
@@ -60,13 +69,15 @@ def answer(request: Mapping[str, Any]) -> _Answer:
     complaints = _Complaints()
     logging.getLogger("apprise").addHandler(complaints)
     phone = apprise.Apprise()
-    if not phone.add(request["url"]):
+    if not phone.add(_with_buttons(request["url"], request.get("actions", ()))):
         return {"accepted": False, "reason": "Apprise does not understand the URL", "service": "", "refused": True}
     (service,) = phone  # one URL is one service
     named: _Answer = {"service": str(service.service_name)}
     if "body" not in request:
         return {"accepted": True, "reason": None, "refused": False, **named}
     service.socket_read_timeout = max(service.socket_read_timeout, ANSWER_TIMEOUT_S)
+    if isinstance(service, NotifyNtfy) and "priority=" not in request["url"].lower():
+        service.priority = _LOUDNESS[_level(request["severity"], request["turn"])]
     picture = _picture(request["picture"]) if service.attachment_support else None
     accepted = _notify(phone, request, picture)
     if picture is not None and not accepted and _was_refused(complaints.texts):
@@ -77,16 +88,39 @@ def answer(request: Mapping[str, Any]) -> _Answer:
     return {"accepted": accepted, "reason": reason, "refused": not accepted and _was_refused(complaints.texts), **named}
 
 
+def _level(severity: str, turn: str) -> int:
+    """An answer or an all-clear need not wake anybody; what nobody has answered is one step louder."""
+    if turn in {"answered", "cleared"}:
+        return 0
+    return min(_LEVELS[severity] + turn.startswith("escalated"), len(_LOUDNESS) - 1)
+
+
 def _notify(phone: apprise.Apprise, request: Mapping[str, Any], picture: AttachFile | None) -> bool:
     return bool(
         phone.notify(
             title=request["title"],
-            body=_with_links(request["body"], request["actions"]),
+            body=_with_links(request["body"], _without_button(phone, request["actions"])),
             notify_type=NOTIFY_TYPES[request["severity"]],
             body_format=apprise.NotifyFormat.TEXT,
             attach=picture,
         )
     )
+
+
+def _with_buttons(url: str, actions: Sequence[Mapping[str, str]]) -> str | dict[str, Any]:
+    """The URL, for Apprise, with what ntfy needs to show buttons: a header, which takes ASCII only, and JSON is.
+
+    A button posts by itself, and takes the message away where its answer counts.
+    """
+    parts = url_to_dict(url) if actions else None
+    if parts is None or parts["schema"] not in {NotifyNtfy.protocol, NotifyNtfy.secure_protocol}:
+        return url
+    buttons = [{"action": "http", "clear": True, **action} for action in actions[:MOST_BUTTONS]]
+    return {**parts, "actions": json.dumps(buttons)}
+
+
+def _without_button(phone: apprise.Apprise, actions: Sequence[Mapping[str, str]]) -> Sequence[Mapping[str, str]]:
+    return actions[MOST_BUTTONS:] if isinstance(phone[0], NotifyNtfy) else actions
 
 
 def _with_links(body: str, actions: Sequence[Mapping[str, str]]) -> str:
@@ -107,8 +141,9 @@ def _picture(chart: Mapping[str, Any] | None) -> AttachFile | None:
     return AttachFile(f"/proc/self/fd/{handle}", name="hearthbeat.png", mimetype="image/png")
 
 
-# The form in which Apprise's channels report a refusal: "Failed to send …: Not Found, error=404."
-_REFUSAL: Final = re.compile(r"\berror=(\d{3})\b")
+# The form in which Apprise's channels report a refusal: "Failed to send …: Not Found, error=404." ntfy's server adds two
+# digits to the status.
+_REFUSAL: Final = re.compile(r"\berror=([1-5]\d{2})(?:\d{2})?\b")
 
 
 def _was_refused(complaints: Sequence[str]) -> bool:

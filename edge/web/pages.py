@@ -27,6 +27,8 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Resource-Policy": "same-origin",
+        # ntfy's web page may read what became of its button: who has a link's address needs no other right.
+        "Access-Control-Allow-Origin": "*",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
         "X-Robots-Tag": "noindex, nofollow",
         "Cache-Control": "no-store",

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import http
+import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import psutil
 import pytest
 
 from edge.errors import SettingsError
 from edge.notify import phone
-from edge.notify.phone import Contact, Message, PhoneChannel, SendingProcess
+from edge.notify.charts import Chart
+from edge.notify.phone import Action, Contact, Message, PhoneChannel, SendingProcess
 from edge.readings import Severity
 from edge.virtual.phone import ShownMessage, VirtualPhone
+from tests.fakes.ntfy import NtfyServer, ntfy_server
 
 MESSAGE = Message("Mum: irregular heartbeat", "since 14:05, 31 % – größer\nsecond line", Severity.WARNING)
 
@@ -98,6 +102,104 @@ async def test_a_url_can_be_checked_without_a_message(receiver: VirtualPhone) ->
         assert not receiver.rang.is_set()
         with pytest.raises(SettingsError, match=r"^contact mum: Apprise does not understand the URL; "):
             await process.check(Contact("mum", (PhoneChannel("nonsense://somewhere"),)))
+
+
+def charted() -> Message:
+    chart = Chart("bpm", tuple((1000.0 + second, 60.0 + second % 7) for second in range(60)))
+    return replace(MESSAGE, picture=chart, actions=(Action("I'm fine", "https://home/x"),))
+
+
+@pytest.fixture
+def ntfy() -> Iterator[NtfyServer]:
+    with ntfy_server() as server:
+        yield server
+
+
+async def test_a_picture_goes_along_where_it_is_taken_and_keeps_no_word_back_where_it_is_not(ntfy: NtfyServer) -> None:
+    async with SendingProcess() as process:
+        delivery = await process.send(PhoneChannel(ntfy.url), charted())
+        assert (delivery.accepted, delivery.service) == (True, "ntfy")
+        published = ntfy.published.get_nowait()
+        assert published.title == MESSAGE.title
+        assert MESSAGE.body in published.message
+        assert published.attachment.startswith(b"\x89PNG")
+        assert ntfy.published.empty()
+        nothing_to_draw = replace(MESSAGE, picture=Chart("bpm", ((1000.0, None),)))
+        assert (await process.send(PhoneChannel(ntfy.url), nothing_to_draw)).accepted
+        assert ntfy.published.get_nowait().attachment == b""
+        ntfy.takes_pictures = False
+        assert (await process.send(PhoneChannel(ntfy.url), charted())).accepted
+        published = ntfy.published.get_nowait()
+        assert (published.title, published.attachment) == (MESSAGE.title, b"")
+        ntfy.status = http.HTTPStatus.FORBIDDEN
+        delivery = await process.send(PhoneChannel(ntfy.url), charted())
+        assert (delivery.reason, delivery.refused) == ("the service answered 403 Forbidden", True)
+
+
+async def test_where_a_channel_has_no_buttons_their_links_are_lines(receiver: VirtualPhone) -> None:
+    assert (await phone.send(PhoneChannel(receiver.url), charted())).accepted
+    assert receiver.shown[0].body == f"{MESSAGE.body}\nI'm fine: https://home/x"
+
+
+async def test_ntfy_shows_an_answer_as_a_button_that_posts(ntfy: NtfyServer) -> None:
+    answers = [Action(f"我没事 {number}", f"http://hearthbeat.local:8460/a/t{number}") for number in range(4)]
+    async with SendingProcess() as process:
+        for picture in (None, charted().picture):
+            message = replace(MESSAGE, actions=tuple(answers), picture=picture)
+            assert (await process.send(PhoneChannel(ntfy.url), message)).accepted
+            published = ntfy.published.get_nowait()
+            assert json.loads(published.headers["x-actions"]) == [
+                {"action": "http", "clear": True, "label": answer.label, "url": answer.url} for answer in answers[:3]
+            ]
+            assert published.message == f"{MESSAGE.body}\n{answers[3].label}: {answers[3].url}", "more are not shown"
+            assert bool(published.attachment) == (picture is not None)
+            assert published.headers["x-priority"] == "high"
+
+
+async def test_a_phone_is_as_loud_as_the_matter_and_the_turn_want(ntfy: NtfyServer) -> None:
+    async def priority(severity: Severity, turn: str, more: str = "") -> str:
+        message = Message("T", "B", severity, turn=turn)
+        assert (await process.send(PhoneChannel(ntfy.url + more), message)).accepted
+        return ntfy.published.get_nowait().headers.get("x-priority", "default")
+
+    async with SendingProcess() as process:
+        assert await priority(Severity.INFO, "raised") == "default"
+        assert await priority(Severity.WARNING, "raised") == "high"
+        assert await priority(Severity.WARNING, "escalated-1") == "max"
+        assert await priority(Severity.CRITICAL, "question") == "max"
+        assert await priority(Severity.CRITICAL, "cleared") == "default"
+        assert await priority(Severity.CRITICAL, "raised", "?priority=low") == "low"
+
+
+async def test_the_process_serves_many_at_once_and_starts_again_when_it_was_killed(receiver: VirtualPhone) -> None:
+    async with VirtualPhone() as hanging, SendingProcess() as process:
+        hanging.hangs = True
+        waiting = asyncio.create_task(process.send(PhoneChannel(hanging.url), MESSAGE))
+        await hanging.rang.wait()
+        channel = PhoneChannel(receiver.url)
+        assert all(
+            delivery.accepted
+            for delivery in await asyncio.gather(process.send(channel, MESSAGE), process.send(channel, MESSAGE))
+        )
+        assert process._process is not None
+        process._process.kill()
+        await process._process.wait()
+        assert (await process.send(channel, MESSAGE)).accepted
+        waiting.cancel()
+    assert len(receiver.shown) == 3
+
+
+async def test_a_host_is_reached_or_not(receiver: VirtualPhone) -> None:
+    async with SendingProcess() as process:
+        assert await process.reaches(("127.0.0.1", receiver.port))
+        async with VirtualPhone() as gone:
+            pass
+        assert not await process.reaches(("127.0.0.1", gone.port))
+        delivery = await process.send(PhoneChannel(gone.url), MESSAGE)
+        assert delivery.unreached == ("127.0.0.1", gone.port)
+        receiver.status = http.HTTPStatus.FORBIDDEN
+        refused = await process.send(PhoneChannel(receiver.url), MESSAGE)
+        assert (refused.refused, refused.unreached) == (True, None)
 
 
 async def test_the_virtual_phone_refuses_what_is_no_message(receiver: VirtualPhone) -> None:
