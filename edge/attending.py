@@ -152,7 +152,8 @@ class Attending:
         """Raise WrongUseError where `by` may not answer so, saying why in words for whoever has pressed a button."""
         care = self._audience.care_of(alert)
         where, mend = f"alert {alert.id[:8]}", "see `hearthbeat alerts show`"
-        if button in {Button.FINE, Button.HELP} and (is_fault(alert) or alert.kind != Risk.FALL):
+        is_question = alert.kind == Risk.FALL and not is_fault(alert) and care is not None and care.can_ask
+        if button in {Button.FINE, Button.HELP} and not is_question:
             raise WrongUseError("nobody was asked how they are", where=where, mend="acknowledge it instead")
         if alert.asked_until is not None and button is Button.SNOOZE:
             mend = "answer whether all is well, or acknowledge it once somebody has seen to it"

@@ -133,6 +133,8 @@ def _people_list(given: argparse.Namespace) -> int:
         worn = [wearable.name or wearable.address for wearable in person.wearables]
         print(f"{person.id}  {person.name}".rstrip())
         print(f"  told: {', '.join(person.contacts)}")
+        if person.care.carers:
+            print(f"  then: {', '.join(person.care.carers)}")
         print(f"  wears: {', '.join(worn) or 'nothing yet'}")
         if fields["shares"]:
             print(f"  shares: {', '.join(fields['shares'])}")
@@ -146,6 +148,7 @@ def _person_fields(settings: Settings, person: str) -> dict[str, Any]:
         "id": found.id,
         "name": found.name,
         "contacts": found.contacts,
+        "carers": found.care.carers,
         "wearables": [wearable.model_dump() for wearable in found.wearables],
         "shares": [device.name or device.address for device in shared],
     }

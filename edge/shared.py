@@ -153,11 +153,11 @@ class Questions:
         await self._recorder.ask(new, questions, memories)
 
     def _questions(self, claim: Claim, device_name: str) -> list[Notification]:
-        """One for each phone; the first contact of a person is the person's own."""
+        """One for each phone: the person's own, or the first contact where there is none."""
         people = {person.id: person for person in self._people()}
         phones: dict[str, list[tuple[str, str]]] = {}
         for person in (people[candidate] for candidate in asked(claim) if candidate in people):
-            phones.setdefault(person.contacts[0], []).append((person.id, person.name or person.id))
+            phones.setdefault((person.cared_for.own or person.contacts)[0], []).append((person.id, person.name or person.id))
         questions = []
         for contact, candidates in phones.items():
             days = round(PATIENCE_S / 86_400.0)

@@ -86,13 +86,14 @@ class Care:
         """All who may be told of the person."""
         return (*self.contacts, *self.carers)
 
-    def asks_after(self, alert: Alert) -> bool:
-        """Whether the person is asked before anyone else is told: after a fall, where there is a phone of theirs.
+    @property
+    def can_ask(self) -> bool:
+        """Whether the person can be asked how it is: by a phone of theirs, and for somebody else who is to know."""
+        return bool(self.own) and set(self.everybody) > set(self.own)
 
-        Nobody is asked who is the only one to be told: the answer would reach nobody.
-        """
-        is_fall = alert.kind == Risk.FALL and not is_fault(alert)
-        return is_fall and self.countdown_s > 0.0 and bool(self.own) and set(self.everybody) > set(self.own)
+    def asks_after(self, alert: Alert) -> bool:
+        """Whether the person is asked before anyone else is told: after a fall."""
+        return alert.kind == Risk.FALL and not is_fault(alert) and self.countdown_s > 0.0 and self.can_ask
 
     def told_first(self, alert: Alert) -> tuple[str, ...]:
         """Who is told at once; where the person was asked first, everybody as soon as that is over."""
@@ -114,7 +115,7 @@ def may(button: Button, alert: Alert, contact: str, care: Care, engineers: tuple
         return True
     roles = care.roles(contact)
     if button in {Button.FINE, Button.HELP}:
-        return Role.WEARER in roles and alert.kind == Risk.FALL
+        return Role.WEARER in roles and alert.kind == Risk.FALL and care.can_ask
     rights = [(OF_FAULTS if is_fault(alert) else OF_ALERTS)[role] for role in roles]
     if contact in care.rights:
         rights = [care.rights[contact]]

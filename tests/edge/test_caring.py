@@ -146,8 +146,16 @@ async def test_where_nobody_can_be_asked_all_are_told_at_once(tmp_path: Path, se
     house = house_in(tmp_path, settings)
     async with house.running() as attending:
         await attending.say(house.settings.people[0], fall(house))
+        for do in ("fine", "help"):
+            if "fall_countdown_s" not in settings:  # who is not asked can answer all the same where others are there
+                with pytest.raises(WrongUseError, match="nobody was asked"):
+                    await attending.answer({"do": do, "alert": "ffff", "by": "person"})
     assert of_turn(house, "raised") == told
     assert len(house.turns()) == len(told)
+    assert all(
+        (one.buttons == (Button.FINE, Button.HELP)) == ("fall_countdown_s" in settings and one.contact == "anna")
+        for one in house.notifications()
+    )
 
 
 async def test_a_question_goes_with_today_s_settings_too(tmp_path: Path) -> None:
