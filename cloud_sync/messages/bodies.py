@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 
@@ -21,6 +22,8 @@ MOST_MINUTES: Final = 1440
 # Until the end of the year 9999, which databases can still tell.
 Seconds = Annotated[float, Field(ge=0.0, le=253_402_300_799.0)]
 Minute = Annotated[int, Field(ge=0, le=4_223_371_679)]
+# The first of some minutes in a row, and how many they are.
+Run = Annotated[list[Minute], Field(min_length=2, max_length=2)]
 Revision = Annotated[int, Field(ge=1, le=2_000_000_000)]
 Count = Annotated[int, Field(ge=0, le=9_007_199_254_740_991)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -103,11 +106,12 @@ class MinuteRow:
 class MinutesMessage(Identified):
     """Minutes of one person, in columns. A higher revision of a minute replaces a lower one, channel by channel.
 
-    The n-th entry of every column belongs to the n-th minute.
+    The n-th entry of every column belongs to the n-th minute of all runs.
     """
 
-    minutes: Annotated[list[Minute], Field(min_length=1, max_length=MOST_MINUTES)] = Field(
-        title="minutes since 1970 UTC, ascending; minute m holds the samples with 60 s x m < time <= 60 s x (m + 1)"
+    runs: Annotated[list[Run], Field(min_length=1, max_length=MOST_MINUTES)] = Field(
+        title="the minutes, ascending: for each row of them the first, since 1970 UTC, and how many there are; "
+        "minute m holds the samples with 60 s x m < time <= 60 s x (m + 1)"
     )
     revisions: Annotated[list[Revision], Field(max_length=MOST_MINUTES)] | None = Field(
         default=None, title="2 and on for a minute that is told late or again; left out where all are 1"
@@ -120,8 +124,12 @@ class MinutesMessage(Identified):
 
     @model_validator(mode="after")
     def _columns_agree(self) -> Self:
-        size = len(self.minutes)
-        if any(later <= earlier for earlier, later in zip(self.minutes, self.minutes[1:], strict=False)):
+        if not 0 < sum(count for _, count in self.runs) <= MOST_MINUTES:
+            message = f"there must be 1 to {MOST_MINUTES} minutes"
+            raise ValueError(message)
+        minutes = self.minutes
+        size = len(minutes)
+        if any(later <= earlier for earlier, later in pairwise(minutes)):
             message = "minutes must ascend"
             raise ValueError(message)
         columns = [self.revisions]
@@ -133,7 +141,7 @@ class MinutesMessage(Identified):
         if any(column is not None and len(column) != size for column in columns):
             message = f"every column must have {size} entries"
             raise ValueError(message)
-        if self.gone is not None and not set().union(*self.gone.values()) <= set(self.minutes):
+        if self.gone is not None and not set().union(*self.gone.values()) <= set(minutes):
             message = "gone names a minute that is not told"
             raise ValueError(message)
         return self
@@ -143,12 +151,18 @@ class MinutesMessage(Identified):
         columns = (getattr(channel, name) for name in FIGURES)
         return any(column is not None and column[place : place + 1] not in ([], [None]) for column in columns)
 
+    @property
+    def minutes(self) -> list[int]:
+        """Which minutes are told, since 1970 UTC, ascending."""
+        return [minute for first, count in self.runs for minute in range(first, first + count)]
+
     def rows(self) -> Iterator[MinuteRow]:
         """The minutes one by one, channel by channel; those without samples are left out."""
-        revisions = self.revisions or [1] * len(self.minutes)
+        minutes = self.minutes
+        revisions = self.revisions or [1] * len(minutes)
         for channel, columns in self.channels.items():
             known = {name: column for name in FIGURES if (column := getattr(columns, name)) is not None}
-            for place, (minute, revision) in enumerate(zip(self.minutes, revisions, strict=True)):
+            for place, (minute, revision) in enumerate(zip(minutes, revisions, strict=True)):
                 if columns.n[place] is not None:
                     figures = Figures.model_construct(**{name: column[place] for name, column in known.items()})
                     yield MinuteRow(minute, revision, channel, figures)

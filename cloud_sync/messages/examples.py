@@ -41,7 +41,7 @@ EXAMPLES: Final[Mapping[Kind, Message]] = MappingProxyType(
     {
         Kind.MINUTES: MinutesMessage(
             id=_id(1),
-            minutes=[29_666_880, 29_666_881, 29_666_883],
+            runs=[[29_666_880, 2], [29_666_883, 1]],
             revisions=[1, 1, 2],
             channels={
                 Channel.HEART_RATE: Columns(

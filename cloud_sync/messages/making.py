@@ -190,7 +190,7 @@ def minute_summaries(
             lost.setdefault(channel, []).append(dirty.minute)
     message = MinutesMessage(
         id=identifier,
-        minutes=[dirty.minute for dirty, _ in minutes],
+        runs=_runs([dirty.minute for dirty, _ in minutes]),
         revisions=None if set(revisions) == {1} else revisions,
         channels={
             channel: _columns(channel, [summaries.get(channel) for _, summaries in minutes])
@@ -201,6 +201,16 @@ def minute_summaries(
     )
     topic = Topic(home.id, Kind.MINUTES, home.person(first.person))
     return home.tell(topic, message, identifier, Priority.SUMMARY, last.end)
+
+
+def _runs(minutes: Sequence[int]) -> list[list[int]]:
+    runs: list[list[int]] = []
+    for minute in minutes:
+        if runs and minute == sum(runs[-1]):
+            runs[-1][1] += 1
+        else:
+            runs.append([minute, 1])
+    return runs
 
 
 def _columns(channel: Channel, summaries: Sequence[Summary | None]) -> Columns:

@@ -47,7 +47,7 @@ def test_minutes_hold_all_channels_in_columns_and_nothing_that_is_not_known() ->
     assert json.loads(message.payload) == {
         "v": 1,
         "id": message.id,
-        "minutes": [29_666_667, 29_666_670],
+        "runs": [[29_666_667, 1], [29_666_670, 1]],
         "channels": {
             "rr_interval": {
                 "n": [72, 72],
