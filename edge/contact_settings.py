@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -91,6 +91,12 @@ class ContactSettings(_Table):
         le=60,
         title="messages in an hour, at most; more that are not critical wait and come as one",
     )
+
+    daily_word: Literal["daily", "weekly", "never"] | None = Field(
+        default=None,
+        title="how often a calm summary is told, of everybody whose contact this is; default: daily to a person's own",
+    )
+    daily_word_at: TimeOfDay = Field(default="08:30", title="when it is told; nights are over at 08:00")
 
     @model_validator(mode="after")
     def _some_channel(self) -> Self:

@@ -32,6 +32,7 @@ from edge.bluetooth.radio import Radio
 from edge.charting import Charting
 from edge.clock import Clock, SystemClock, is_set
 from edge.contact_settings import contact_of
+from edge.daily_round import DailyRound
 from edge.devices import Devices
 from edge.errors import HearthbeatError, ModelError, StoreError
 from edge.faults_watch import FaultsWatch, Parts
@@ -197,6 +198,7 @@ class Daemon:
         scheduler = nightly(self._maintenance.run)
         self._nights = NightWatch(self._store.path, self.settings.people, self.clock, self._attending.say)
         scheduler.add_job(self._nights.run, "cron", hour=TELL_HOUR, minute=TELL_MINUTE, id="nights")
+        DailyRound(self._store.path, self._recorder, self.clock, lambda: self.settings).plan(scheduler)
         await stack.enter_async_context(status.serving(self.settings.home.state_directory, self.snapshot))
         async with asyncio.TaskGroup() as group:
             self._household.start(group)

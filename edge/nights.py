@@ -62,13 +62,13 @@ def stored_nights(store: Store, person: str, until: float, zone: tzinfo | None =
     nights: list[Night] = []
     for back in reversed(range(NIGHTS)):
         start, end = night_bounds(last - timedelta(days=back), zone)
-        night = resting_night(start, end, _rates(store, person, start, end))
+        night = resting_night(start, end, minute_rates(store, person, start, end))
         if nights or night.hours:
             nights.append(night)
     return nights
 
 
-def _rates(store: Store, person: str, start: float, end: float) -> MinuteRates:
+def minute_rates(store: Store, person: str, start: float, end: float) -> MinuteRates:
     """Heart rate by the minute: as the wearable tells it, else from the RR intervals."""
     heart_rate = store.signals.series(person, Channel.HEART_RATE, start, end)
     rates = rates_of_heart_rate(heart_rate.times, heart_rate.values, heart_rate.quality)

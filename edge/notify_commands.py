@@ -1,4 +1,4 @@
-"""`hearthbeat notify`: whether the phones can be told."""
+"""`hearthbeat notify`: whether the phones can be told, and what the daily word says."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from edge.daily_commands import add_daily
 from edge.options import add_config, add_json
 from edge.settings import Settings, load_settings
 
@@ -24,6 +25,7 @@ def add_notify(commands: Commands) -> None:
     add_config(test)
     add_json(test)
     test.set_defaults(command=_test)
+    add_daily(verbs)
 
 
 def _test(given: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Final
 
 from edge.notify.alert_words import EMERGENCY_NUMBER, OTHER, OTHER_CRITICAL, WORDS, Words
@@ -113,3 +113,9 @@ def clock_time(moment: float, now: float, zone: tzinfo | None = None, language: 
     if local.date() == today.date():
         return time
     return _("{time} on {day} {month}", time=time, day=str(local.day), month=_(_MONTHS[local.month - 1]))
+
+
+def day_name(day: date, language: str = ENGLISH) -> str:
+    """A date without its year: "3 May"."""
+    _ = language_of(language)
+    return _("{day} {month}", day=str(day.day), month=_(_MONTHS[day.month - 1]))

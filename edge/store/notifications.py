@@ -159,6 +159,10 @@ class Notifications:
             for identifier, contact, title, created, state, since, attempts, reason in rows
         ]
 
+    def has(self, identifier: str) -> bool:
+        """Whether one with this id was stored, be it sent or not."""
+        return self._connection.row("SELECT 1 FROM notifications WHERE id = ?", (identifier,)) is not None
+
     def unsent_notifications(self) -> int:
         """How many are not sent yet."""
         row = self._connection.row("SELECT count(*) FROM notifications WHERE state != 'sent'")
