@@ -227,8 +227,14 @@ class Lives(Checks, RuleBasedStateMachine):
             await self.attending.answer({"do": do, "alert": self.fall.id, "by": by})
         except WrongUseError:
             assert by == "bert", "the person cannot answer"
+            return
+        assert by != "bert", "somebody else has said how it is"
+        now_so = next(alert for alert in self.attending.open_alerts if alert.id == self.fall.id)
+        if do == "fine":
+            assert now_so.acknowledged_by in {"anna", "person"}
         else:
-            assert by != "bert", "somebody else has said how it is"
+            assert now_so.help_at is not None, "a cry for help counts whenever it comes"
+            assert now_so.acknowledged_by not in {"anna", "person"}
 
     @rule(severity=st.sampled_from([None, Severity.WARNING, Severity.CRITICAL]))
     def look(self, severity: Severity | None) -> None:
