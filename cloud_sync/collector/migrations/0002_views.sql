@@ -1,14 +1,22 @@
 -- What the messages tell, unfolded: a row is a minute, an hour or a day of one channel, an alert, a wearable.
 
+-- The minutes of a message, one by one: runs are [first minute, how many].
+CREATE FUNCTION hearthbeat.minutes_of(runs jsonb) RETURNS SETOF bigint LANGUAGE sql IMMUTABLE STRICT AS $$
+SELECT (r.run ->> 0)::bigint + g.step
+FROM jsonb_array_elements(runs) WITH ORDINALITY AS r (run, place)
+CROSS JOIN LATERAL generate_series(0, (r.run ->> 1)::bigint - 1) AS g (step)
+ORDER BY r.place, g.step
+$$;
+
 CREATE VIEW hearthbeat.told_minutes AS
-SELECT m.home, m.person, c.channel, to_timestamp(f.minute::bigint * 60) AS time, coalesce(f.revision::integer, 1) AS revision,
+SELECT m.home, m.person, c.channel, to_timestamp(f.minute * 60) AS time, coalesce(f.revision::integer, 1) AS revision,
     f.n::bigint AS n, f.coverage::float8 AS coverage, f.artefacts::bigint AS artefacts, f.mean::float8 AS mean,
     f.sd::float8 AS sd, f.min::float8 AS min, f.p5::float8 AS p5, f.p50::float8 AS p50, f.p95::float8 AS p95,
     f.max::float8 AS max, m.at, m.ends
 FROM hearthbeat.minute_messages m
 CROSS JOIN LATERAL jsonb_each(m.body -> 'channels') AS c (channel, columns)
 CROSS JOIN LATERAL ROWS FROM (
-    jsonb_array_elements_text(m.body -> 'minutes'), jsonb_array_elements_text(m.body -> 'revisions'),
+    hearthbeat.minutes_of(m.body -> 'runs'), jsonb_array_elements_text(m.body -> 'revisions'),
     jsonb_array_elements_text(c.columns -> 'n'), jsonb_array_elements_text(c.columns -> 'coverage'),
     jsonb_array_elements_text(c.columns -> 'artefacts'), jsonb_array_elements_text(c.columns -> 'mean'),
     jsonb_array_elements_text(c.columns -> 'sd'), jsonb_array_elements_text(c.columns -> 'min'),
