@@ -174,9 +174,9 @@ class LinkDesk:
         said = await self._attending().answer(request)
         if said.get("already") and link.button is Button.ACKNOWLEDGE:
             by, at = alert.acknowledged_by, alert.acknowledged_at
-            return link_words.already_page(
-                None if by == link.contact else by, "" if at is None else self._told(at, language), language
-            )
+            names = {contact.id: contact.name or contact.id for contact in self._contacts()}
+            who = None if by == link.contact else names.get(by or "", by)
+            return link_words.already_page(who, "" if at is None else self._told(at, language), language)
         return link_words.done_page(link.button, self._told(self._clock.wall() + SNOOZE_S, language), language)
 
     async def _used_at(self, link: Link) -> float | None:

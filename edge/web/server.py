@@ -60,6 +60,18 @@ async def serve(path: Path, manager: ServiceManager | None = None) -> None:
 
     where = await _until_told(ask, path, manager)
     listening = _listen(str(where["listen"]), int(where["port"]))
+    _log.info("listening", address=where["listen"], port=where["port"])
+    manager.ready()
+    manager.status("shows the pages behind buttons")
+    beating = asyncio.create_task(_beat(ask, manager))
+    try:
+        await make_server(ask).serve(sockets=[listening])
+    finally:
+        beating.cancel()
+
+
+def make_server(ask: Ask) -> uvicorn.Server:
+    """The HTTP server, for sockets that listen; `ask` asks the daemon."""
     config = uvicorn.Config(
         make_app(ask),
         http=_Impatient,
@@ -75,13 +87,7 @@ async def serve(path: Path, manager: ServiceManager | None = None) -> None:
         h11_max_incomplete_event_size=LARGEST_HEAD,
         timeout_graceful_shutdown=5,
     )
-    _log.info("listening", address=where["listen"], port=where["port"])
-    manager.ready()
-    beating = asyncio.create_task(_beat(ask, manager))
-    try:
-        await uvicorn.Server(config).serve(sockets=[listening])
-    finally:
-        beating.cancel()
+    return uvicorn.Server(config)
 
 
 async def _until_told(ask: Ask, path: Path, manager: ServiceManager) -> Words:
