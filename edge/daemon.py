@@ -254,7 +254,7 @@ class Daemon:
             # Whoever asks may go away, but must leave nothing half done.
             yield {"restart_needed_for": await asyncio.shield(self.reload())}
             return
-        if request.get("do") in set(Button):
+        if request.get("do") in tuple(Button):
             yield await self._attending.answer(request)
             return
         devices = Devices(self._household.scanner, self._radio, self.clock, self._chance)

@@ -125,7 +125,7 @@ class LinkDesk:
         self._asked_at = self._clock.monotonic()
         if request == {"do": "listen"} and self._web is not None:
             yield {"listen": self._web.listen, "port": self._web.port}
-        elif request.get("do") in {"look", "press"} and isinstance(token, str):
+        elif request.get("do") in ("look", "press") and isinstance(token, str):
             # Whoever pressed may go away, but must leave nothing half done.
             page = await asyncio.shield(self._page(token, press=request["do"] == "press"))
             yield page.as_json()
