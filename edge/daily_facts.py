@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Final
 
 import numpy as np
@@ -115,8 +116,12 @@ class Facts:
     faults: tuple[Alert, ...]
 
 
-def facts_of(store: Store, person: PersonSettings, start: float, end: float, now: float) -> Facts | None:
+def facts_of(
+    store: Store, person: PersonSettings, start: float, end: float, now: float, zone: tzinfo | None = None
+) -> Facts | None:
     """The facts of a stretch of whole days as of `now`; None where nothing was measured lately at all.
+
+    Nights are those of `zone`, None is the machine's.
 
     Raises StoreError.
     """
@@ -133,7 +138,7 @@ def facts_of(store: Store, person: PersonSettings, start: float, end: float, now
         Channel.GLUCOSE: 0.0 if glucose is None else glucose.measured * (end - start) / HOUR_S,
     }
     worn = {Channel.HEART_RATE if channel is Channel.RR_INTERVAL else channel for channel in lately}
-    nights = stored_nights(store, person.id, now)
+    nights = stored_nights(store, person.id, now, zone)
     recent = [verdict for verdict in judge_nights(nights) if verdict.night.end > start + DAY_S]
     theirs, faults = _alerts(store, person, start, now)
     return Facts(

@@ -82,7 +82,7 @@ def word_of(
     """What is told, with its facts; None where nothing was measured lately. Raises StoreError."""
     midnights = (datetime.combine(due.day - timedelta(days=days), time(), tzinfo=zone) for days in (due.days, 0))
     start, end = (midnight.timestamp() for midnight in midnights)
-    facts = facts_of(store, due.person, start, end, now)
+    facts = facts_of(store, due.person, start, end, now, zone)
     if facts is None:
         return None
     faults = [(alert, fault_names(alert, settings)) for alert in facts.faults]
