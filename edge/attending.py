@@ -201,7 +201,7 @@ class Attending:
         if care is None:
             return False
         said = self._said.setdefault(alert.id, set())
-        due = due_steps(alert, care.told_first(alert), care, now)
+        due = due_steps(alert, care.told_first(alert), care, now, self._audience.answering_since(alert, care))
         steps = [step for step in due if (step.contact, step.name) not in said]
         is_fresh = self._is_fresh(alert)
         if not steps or not (is_fresh or _tells_of_the_past(alert)):
@@ -219,7 +219,9 @@ class Attending:
         for alert in self.open_alerts:
             care = self._audience.care_of(alert)
             due.append(alert.asked_until)
-            due.append(None if care is None else next_step_at(alert, care.told_first(alert), care, now))
+            if care is not None:
+                since = self._audience.answering_since(alert, care)
+                due.append(next_step_at(alert, care.told_first(alert), care, now, since))
         return min((at for at in due if at is not None), default=None)
 
     async def _wait_until(self, moment: float | None) -> None:

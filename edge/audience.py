@@ -12,6 +12,7 @@ from edge.alerts.attention import Turn
 from edge.alerts.care import AT_THE_MACHINE, Care, buttons
 from edge.alerts.escalation import Step
 from edge.alerts.faults import is_fault
+from edge.contact_settings import quiet_hours_of
 from edge.fault_fields import fault_names
 from edge.notify import care_words
 from edge.notify.languages import ENGLISH
@@ -62,6 +63,19 @@ class Audience:
         settings = self._settings()
         return tuple(dict.fromkeys(settings.home.contacts or [person.contacts[0] for person in settings.people]))
 
+    def answering_since(self, alert: Alert, care: Care) -> float:
+        """From when on those who were told can answer: while all of them are in their quiet hours nobody has read it.
+
+        What is critical passes quiet hours. Seconds since 1970 UTC.
+        """
+        told_at = alert.opened_at if alert.told_at is None else alert.told_at
+        if alert.severity is Severity.CRITICAL:
+            return told_at
+        hours = {one.id: quiet_hours_of(one) for one in self._settings().contacts}
+        quiet = [hours.get(contact) for contact in care.told_first(alert)]
+        ends = [told_at if one is None else one.until(told_at, self._zone) or told_at for one in quiet]
+        return min(ends, default=told_at)
+
     def of(self, turn: Turn, told: Collection[str]) -> list[Notification]:
         """What is told of a turn; `told` are those who were told of the alert before."""
         care = self.care_of(turn.alert)
@@ -103,9 +117,13 @@ class Audience:
         alert = turn.alert
         assert alert.asked_until is not None and alert.told_at is not None  # noqa: S101, PT018 -- see `of`
         asked_at, seconds, others = alert.told_at, alert.asked_until - alert.told_at, self._others(care)
+        has_buttons = self._settings().web is not None
 
         def words(contact: str) -> AlertText:
-            return care_words.question_after_a_fall(alert, seconds, others, self._language(contact), self._zone)
+            language = self._language(contact)
+            return care_words.question_after_a_fall(
+                alert, seconds, others, has_buttons=has_buttons, language=language, zone=self._zone
+            )
 
         asked = replace(turn, name="question", at=asked_at)
         return self._notifications(asked, care.own, care, words, severity=Severity.CRITICAL)

@@ -119,14 +119,19 @@ class ContactSettings(_Table):
 
 def contact_of(settings: ContactSettings) -> Contact:
     """The contact, with the secrets read; raises SettingsError when one cannot be."""
-    hours = settings.quiet_hours
     return Contact(
         settings.id,
         tuple(PhoneChannel(_url(channel), channel.timeout_s) for channel in settings.ways),
         settings.language,
-        None if hours is None else QuietHours(time.fromisoformat(hours.begin), time.fromisoformat(hours.end)),
+        quiet_hours_of(settings),
         settings.most_per_hour,
     )
+
+
+def quiet_hours_of(settings: ContactSettings) -> QuietHours | None:
+    """When a contact is told only what is critical, None where there is no such time."""
+    hours = settings.quiet_hours
+    return None if hours is None else QuietHours(time.fromisoformat(hours.begin), time.fromisoformat(hours.end))
 
 
 def _url(channel: ChannelSettings) -> str:

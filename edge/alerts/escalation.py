@@ -43,22 +43,23 @@ class Step:
         return f"escalated/{self.told_at!r}/{self.nth}"
 
 
-def due_steps(alert: Alert, first: tuple[str, ...], care: Care, now: float) -> list[Step]:
+def due_steps(alert: Alert, first: tuple[str, ...], care: Care, now: float, since: float) -> list[Step]:
     """What is due at `now`, of each contact only the newest: who could not be told for hours is told once.
 
-    `first` are those who were told when the alert was told. What was told before is among it.
+    `first` are those who were told when the alert was told, and `since` is from when on they can answer. What was told
+    before is among it.
     """
     was_set_back = alert.told_at is not None and alert.told_at > now + AHEAD_S
-    newest = {step.contact: step for step in _steps(alert, first, care) if step.due <= now or was_set_back}
+    newest = {step.contact: step for step in _steps(alert, first, care, since) if step.due <= now or was_set_back}
     return list(newest.values())
 
 
-def next_step_at(alert: Alert, first: tuple[str, ...], care: Care, now: float) -> float | None:
-    """When the next step is due after `now`, s since 1970 UTC; None where no more is."""
-    return min((step.due for step in _steps(alert, first, care) if step.due > now), default=None)
+def next_step_at(alert: Alert, first: tuple[str, ...], care: Care, now: float, since: float) -> float | None:
+    """When the next step is due after `now`, s since 1970 UTC; None where no more is. See `due_steps`."""
+    return min((step.due for step in _steps(alert, first, care, since) if step.due > now), default=None)
 
 
-def _steps(alert: Alert, first: tuple[str, ...], care: Care) -> Iterator[Step]:
+def _steps(alert: Alert, first: tuple[str, ...], care: Care, since: float) -> Iterator[Step]:
     """All steps of an alert that nobody has answered, in their order."""
     escalation = care.escalations.get(alert.severity)
     is_answered = alert.acknowledged_at is not None or alert.snoozed_until is not None
@@ -71,5 +72,5 @@ def _steps(alert: Alert, first: tuple[str, ...], care: Care) -> Iterator[Step]:
     for number, contacts in enumerate(rounds, start=1):
         for contact in contacts:
             nth[contact] = nth.get(contact, 0) + 1
-            due = alert.told_at + number * escalation.after_s
+            due = since + number * escalation.after_s
             yield Step(contact, number, nth[contact], due, alert.told_at)

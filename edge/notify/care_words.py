@@ -17,17 +17,33 @@ from edge.readings import Alert
 
 
 def question_after_a_fall(
-    alert: Alert, seconds: float, told_next: Sequence[str], language: str = ENGLISH, zone: tzinfo | None = None
+    alert: Alert,
+    seconds: float,
+    told_next: Sequence[str],
+    *,
+    has_buttons: bool,
+    language: str = ENGLISH,
+    zone: tzinfo | None = None,
 ) -> AlertText:
-    """Ask who may have fallen; without an answer within `seconds` those of `told_next` are told, as they are called."""
+    """Ask who may have fallen; without an answer within `seconds` those of `told_next` are told, as they are called.
+
+    Where no phone `has_buttons` the answer can be given at the machine only, and that is said.
+    """
     _ = language_of(language)
+    how = _("Say whether you are fine or need help.")
+    if not has_buttons:
+        how = _(
+            "Say so at Hearthbeat's machine: {fine} or {help}.",
+            fine=f"`hearthbeat alerts fine {alert.id[:8]}`",
+            help=f"`hearthbeat alerts help {alert.id[:8]}`",
+        )
     return AlertText(
         _("Are you all right?"),
         _(
-            "It looks as if you fell at {since}. Say whether you are fine or need help. Without an answer within "
-            "{seconds:.0f} seconds this is told to {others}. If you are in danger, call {emergency}; nobody does that "
-            "for you.",
+            "It looks as if you fell at {since}. {how} Without an answer within {seconds:.0f} seconds this is told to "
+            "{others}. If you are in danger, call {emergency}; nobody does that for you.",
             since=clock_time(alert.since, alert.opened_at, zone, language),
+            how=how,
             seconds=seconds,
             others=listed(told_next),
             emergency=_(EMERGENCY_NUMBER),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ async def test_who_may_have_fallen_is_asked_before_anyone_else_is_told(house: Al
         assert "60 seconds" in question.body
         assert "Dad, carla and dora" in question.body
         assert "112" in question.body, "whom to call: Hearthbeat calls nobody"
+        assert "`hearthbeat alerts fine ffff`" in question.body, "without [web] a phone has no buttons"
         await house.clock.advance(59.0)
         await attending.answer({"do": "fine", "alert": "ffff", "by": "anna"})
         await house.clock.advance(2 * HOUR)
@@ -223,6 +225,26 @@ async def test_a_warning_has_time_and_is_not_told_again_and_again(house: AlertHo
         await attending.say(house.settings.people[0], house.alert("iiii", Severity.INFO, "resting_heart_rate"))
         await house.clock.advance(3 * HOUR)
         assert len(house.turns()) == 6 + 2, "what is only to be known needs no answer"
+
+
+async def test_pain_20_at_night_nobody_is_passed_over_for_being_asleep(house: AlertHouse) -> None:
+    now = house.clock.wall()
+    begin, end = (f"{datetime.fromtimestamp(now, UTC).astimezone() + timedelta(hours=h):%H:%M}" for h in (-1, 2))
+    toml = house.folder / "hearthbeat.toml"
+    for contact in ("anna", "bert"):
+        quiet = f'id = "{contact}"\nquiet_hours = {{ from = "{begin}", to = "{end}" }}\nurl ='
+        text = toml.read_text(encoding="utf-8").replace('name = "Dad"\n', "")
+        toml.write_text(text.replace(f'id = "{contact}"\nurl =', quiet), encoding="utf-8")
+    async with house.running() as attending:
+        await attending.say(house.settings.people[0], house.alert())
+        await attending.say(house.settings.people[0], house.alert("cccc", Severity.CRITICAL, "spo2_very_low"))
+        await house.clock.advance(90 * MINUTE)
+        told = {one.alert_id for one in house.notifications() if one.turn == "escalated-2"}
+        assert told == {"cccc"}, "a warning waits for the morning, what is critical does not"
+        await house.clock.advance(89 * MINUTE)
+        assert {one.alert_id for one in house.notifications() if one.turn == "escalated-2"} == {"cccc"}
+        await house.clock.advance(2 * MINUTE)
+        assert {one.alert_id for one in house.notifications() if one.turn == "escalated-2"} == {"aaaa", "cccc"}
 
 
 async def test_pain_16_nobody_else_is_told_once_somebody_has_taken_it_up(house: AlertHouse) -> None:
