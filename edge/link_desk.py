@@ -70,6 +70,7 @@ class LinkDesk:
         self._contacts = contacts
         self._attending = attending
         self._key: bytes | None = None
+        self._opening = asyncio.Lock()
         self._pressing = asyncio.Lock()
         self._used_unstored: dict[bytes, float] = {}
         self._logged: list[float] = []
@@ -197,9 +198,10 @@ class LinkDesk:
             self._used_unstored[link.nonce] = now
 
     async def _home_key(self) -> bytes:
-        if self._key is None:
-            self._key = await asyncio.to_thread(links.home_key, self._folder)
-        return self._key
+        async with self._opening:  # of two that make a key the later would make the other's links worthless
+            if self._key is None:
+                self._key = await asyncio.to_thread(links.home_key, self._folder)
+            return self._key
 
     def _refuse(self, kind: str, page: Page) -> Page:
         """Count a link that is not good, and log it unless many are."""

@@ -225,6 +225,12 @@ async def test_a_web_process_that_is_gone_is_a_fault(house: LinkHouse) -> None:
         assert fault() is None
 
 
+async def test_of_two_that_need_the_first_key_both_have_the_same(house: LinkHouse) -> None:
+    await house.raised()
+    tokens = await asyncio.gather(*(house.token(Button.ACKNOWLEDGE) for _ in range(8)))
+    assert [(await house.page(token, "look"))["status"] for token in tokens] == [200] * 8
+
+
 async def test_a_socket_that_cannot_be_made_is_a_fault_and_stops_nothing(tmp_path: Path) -> None:
     alerts = house_in(tmp_path, SETTINGS + WEB.replace("links.sock", "nowhere/links.sock"))
     async with link_house(alerts) as house:
