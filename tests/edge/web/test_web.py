@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,6 +167,19 @@ async def test_a_slow_connection_ends_in_time(home: Home, monkeypatch: pytest.Mo
     async with asyncio.timeout(10.0):
         assert await raw(home.port, b"GET /a/x HT", hang_up=False) == b""
         assert await raw(home.port, b"", hang_up=False) == b""
+
+
+async def test_where_it_cannot_listen_the_process_says_why_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        async def answer(_: Words) -> AsyncGenerator[Words, None]:
+            yield {"listen": "127.0.0.1", "port": port}
+
+        async with control.serving(tmp_path, answer, name="links.sock"):
+            with pytest.raises(HearthbeatError) as refusal:
+                await server.serve(tmp_path / "links.sock")
+    assert str(refusal.value) == f"127.0.0.1 port {port}: Address already in use; see [web] in hearthbeat.toml"
 
 
 @pytest.mark.parametrize("language", ["en", "zh-CN,zh;q=0.9"])
