@@ -19,8 +19,9 @@ import structlog
 from numpy.typing import NDArray
 
 from edge.alerts.thresholds import ThresholdRule
+from edge.daily_word import WEEKLY, person_of
 from edge.errors import StoreError
-from edge.nights import RESTING_HEART_RATE, stored_nights
+from edge.nights import RESTING_HEART_RATE, minute_rates, stored_nights
 from edge.notify.charts import Chart
 from edge.readings import CHANNELS, UNSOUND, Alert, AlertState, Channel, Notification, Risk
 from edge.rule_settings import rules_of
@@ -35,6 +36,10 @@ MOST_DOTS: Final = 1500
 # 42:1593, 2019): what the risk looks ahead for.
 LOW_GLUCOSE: Final = 70.0
 _HOUR: Final = 3600.0
+# With a daily word goes the day before and the night that followed; a quarter of an hour without a heart rate is a hole
+# in the line. Our choice.
+_DAY_AND_NIGHT_S: Final = 32 * _HOUR
+_HOLE_S: Final = 900.0
 
 _log = structlog.get_logger("charting")
 
@@ -93,6 +98,9 @@ class Charting:
 
     def _read(self, notification: Notification, people: Mapping[str, PersonSettings]) -> Chart | None:
         with Store(self._path) as store:
+            person = person_of(notification)
+            if person is not None:
+                return _word_chart(store, person, notification)
             found = store.alerts.beginning(notification.alert_id) if notification.alert_id else []
             if len(found) != 1 or found[0].state is not AlertState.RAISED or found[0].person not in people:
                 return None
@@ -181,6 +189,17 @@ def _nights_chart(store: Store, person: str, until: float) -> Chart | None:
     usual = verdicts[-1].baseline
     limits = () if usual is None else (usual.usual_bpm,)
     return Chart("bpm", curve, dots=True, limits=limits, utc_offset_s=_utc_offset_s(until))
+
+
+def _word_chart(store: Store, person: str, word: Notification) -> Chart | None:
+    """With a week its nights, with a day the heart rate by the minute until the daily word was made."""
+    if word.turn == WEEKLY:
+        return _nights_chart(store, person, word.created)
+    rates = minute_rates(store, person, word.created - _DAY_AND_NIGHT_S, word.created)
+    if not rates.minutes.size:
+        return None
+    offset_s = _utc_offset_s(word.created)
+    return Chart("bpm", _line(60.0 * (rates.minutes + 1), rates.bpm, _HOLE_S), utc_offset_s=offset_s)
 
 
 def _utc_offset_s(moment: float) -> float:

@@ -115,6 +115,11 @@ class Facts:
     alerts: tuple[Alert, ...]
     faults: tuple[Alert, ...]
 
+    @property
+    def is_week(self) -> bool:
+        """Whether it is more than a day, however long a day was."""
+        return self.end - self.start > 2 * DAY_S
+
 
 def facts_of(
     store: Store, person: PersonSettings, start: float, end: float, now: float, zone: tzinfo | None = None

@@ -2,8 +2,6 @@
 
 It says what was measured and for how long, what was not and why as far as that is known, and nothing of the rest: that
 no alert came is said only of what was measured. It judges nothing and names no illness.
-
-Its picture is the courier's to ask for, as of any Notification: `turn` is TURN, `alert_id` is `about(person)`.
 """
 
 from __future__ import annotations
@@ -17,13 +15,15 @@ from typing import Final
 import numpy as np
 
 from edge.alerts.wearable_words import called
-from edge.daily_facts import DAY_S, HOUR_S, IN_RANGE_MG_DL, LEAST_OF_DAY, Facts, Trend
+from edge.daily_facts import HOUR_S, IN_RANGE_MG_DL, LEAST_OF_DAY, Facts, Glucose, Trend
 from edge.notify.languages import ENGLISH, Language, language_of
 from edge.notify.texts import AlertText, alert_text, clock_time, day_name, fault_text
 from edge.phrases import Value, listed, phrase, words
 from edge.readings import Alert, AlertState, Channel, Notification, Severity
 
-TURN: Final = "daily"
+# The turns of its notifications, by which its picture is chosen too (see charting).
+DAILY: Final = "daily"
+WEEKLY: Final = "weekly"
 # Changes that are worth a word: 3 beats a minute in the middle of a week's nights are our choice; 5 % more or less time
 # in range is what Battelino et al., Diabetes Care 42:1593, 2019, call clinically significant.
 RESTING_CHANGE_BPM: Final = 3.0
@@ -32,6 +32,7 @@ IN_RANGE_CHANGE: Final = 0.05
 MISSING_SHARE: Final = 2.0 / 24.0
 # Alerts and gaps that are listed; more are counted. Our choice: a phone's screen.
 MOST_LISTED: Final = 6
+_ABOUT: Final = "daily/"
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:hearthbeat:daily-word")
 _BY_HAND: Final = {
     Channel.TEMPERATURE: words("Body temperature: {value:.1f} °C."),
@@ -43,7 +44,13 @@ _BY_HAND: Final = {
 
 def about(person: str) -> str:
     """What stands in place of an alert's id: a word that waits is told with the next one, and erased with the rest."""
-    return f"daily/{person}"
+    return f"{_ABOUT}{person}"
+
+
+def person_of(notification: Notification) -> str | None:
+    """Whose word a notification is; None where it is none."""
+    is_word = notification.turn in {DAILY, WEEKLY} and notification.alert_id.startswith(_ABOUT)
+    return notification.alert_id.removeprefix(_ABOUT) if is_word else None
 
 
 def word_id(person: str, contact: str, day: date) -> str:
@@ -61,7 +68,7 @@ def notification(facts: Facts, text: AlertText, contact: str, day: date) -> Noti
         body=text.body,
         severity=Severity.INFO,
         created=facts.told_at,
-        turn=TURN,
+        turn=WEEKLY if facts.is_week else DAILY,
     )
 
 
@@ -76,8 +83,7 @@ def word_text(
     _ = language_of(language)
     last = datetime.fromtimestamp(facts.end - 1.0, UTC).astimezone(zone).date()
     told = {"name": person_name, "day": day_name(last, language)}
-    is_week = facts.end - facts.start > 2 * DAY_S
-    title = _("{name}: the week to {day} in short", **told) if is_week else _("{name}: {day} in short", **told)
+    title = _("{name}: the week to {day} in short", **told) if facts.is_week else _("{name}: {day} in short", **told)
     lines = [*_nights(facts, _), *_measures(facts, _), *_trends(facts, _)]
     if not lines:
         lines = [_("Nothing was measured, so nothing can be said of it.")]
@@ -126,7 +132,7 @@ def _measures(facts: Facts, _: Language) -> Iterator[str]:
         yield _(
             "Glucose: {within:.0f} % of the readings from {low:.0f} to {high:.0f} mg/dL, {below:.0f} % below, "
             "{above:.0f} % above.",
-            **_percent(facts.glucose.below, facts.glucose.above),
+            **_percent(facts.glucose),
             low=low,
             high=high,
         )
@@ -135,13 +141,13 @@ def _measures(facts: Facts, _: Language) -> Iterator[str]:
     yield from _by_hand(facts, _)
 
 
-def _percent(below: float, above: float) -> dict[str, float]:
-    """Whole percents that add up to 100; what is there is told as 1 at least."""
-    told = {
-        "below": max(1.0, round(100.0 * below)) if below else 0.0,
-        "above": max(1.0, round(100.0 * above)) if above else 0.0,
-    }
-    return {**told, "within": max(0.0, 100.0 - sum(told.values()))}
+def _percent(glucose: Glucose) -> dict[str, float]:
+    """Its shares in whole percents that add up to 100; what is there at all is told as 1 at least."""
+    shares = {"below": glucose.below, "within": glucose.within, "above": glucose.above}
+    told = {name: float(max(1, round(100.0 * share))) if share > 0.0 else 0.0 for name, share in shares.items()}
+    largest = max(told, key=told.__getitem__)
+    told[largest] += 100.0 - sum(told.values())
+    return told
 
 
 def _by_hand(facts: Facts, _: Language) -> Iterator[str]:

@@ -66,6 +66,19 @@ def test_pain_08_what_was_measured_off_the_body_is_not_shown(store: Store) -> No
     assert chart.curve == ((START + 1.0, 1000.0),)
 
 
+async def test_a_daily_word_shows_the_heart_rate_and_a_weekly_one_the_nights(store: Store, tmp_path: Path) -> None:
+    store.commit(Batch(readings=minutes(Channel.HEART_RATE, [60.0] * 60 + [80.0] * 60)))
+    word = replace(notification(), alert_id="daily/anna", turn="daily", created=START + 2 * 3600.0)
+    charting = Charting(store.path, lambda: [ANNA])
+    chart = await charting.chart(word)
+    assert chart is not None
+    assert (chart.unit, chart.dots) == ("bpm", False)
+    assert {value for _, value in chart.curve} == {60.0, 80.0}
+    assert await charting.chart(replace(word, turn="weekly")) is None, "no night was measured"
+    assert await charting.chart(replace(word, alert_id="daily/ben")) is None
+    assert await charting.chart(replace(word, turn="raised")) is None, "only a word is about a person's day"
+
+
 def test_a_fall_keeps_its_blow_however_short(store: Store) -> None:
     still, blow = (0.0, 0.0, 1000.0), (0.0, 0.0, 9000.0)
     values = [blow if at == 500 else still for at in range(1000)]
