@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from contextlib import aclosing
 from pathlib import Path
@@ -54,9 +55,8 @@ async def serve(path: Path, manager: ServiceManager | None = None) -> None:
 
     async def ask(request: Words) -> Words:
         async with aclosing(control.ask(path.parent, request, name=path.name)) as answers:
-            async for words in answers:
-                return words
-        return {}
+            said = [words async for words in answers]
+        return said[0] if said else {}
 
     where = await _until_told(ask, path, manager)
     listening = _listen(str(where["listen"]), int(where["port"]))
@@ -113,7 +113,7 @@ def _listen(address: str, port: int) -> socket.socket:
         return socket.create_server((address, port), family=family, backlog=MOST_CONNECTIONS, dualstack_ipv6=both)
     except OSError as error:
         raise HearthbeatError(
-            error.strerror or str(error), where=f"{address} port {port}", mend="see [web] in hearthbeat.toml"
+            os.strerror(error.errno or 0), where=f"{address} port {port}", mend="see [web] in hearthbeat.toml"
         ) from error
 
 

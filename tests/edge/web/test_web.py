@@ -52,9 +52,8 @@ class Home:
 async def home(tmp_path: Path) -> AsyncIterator[Home]:
     async def ask(request: Words) -> Words:
         async with aclosing(control.ask(tmp_path, request, name="links.sock")) as answers:
-            async for words in answers:
-                return words
-        return {}
+            (said,) = [words async for words in answers]
+        return said
 
     async with link_house(house_in(tmp_path, SETTINGS + WEB)) as house, web(ask) as port:
         await house.raised()
