@@ -1,4 +1,4 @@
-"""What systemd itself thinks of the unit, and whether the sandbox lets the daemon's libraries work."""
+"""What systemd itself thinks of the units, and whether their sandboxes let the libraries work."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from edge.settings import load_settings
+from edge.settings import DEFAULT_WEB_SOCKET, load_settings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 UNIT = CHECKOUT / "systemd" / "hearthbeat.service"
-# `systemd-analyze security` counts in tenths: 1.1. What is left is the network, D-Bus, the group and /proc/cpuinfo.
+WEB = CHECKOUT / "systemd" / "hearthbeat-web.service"
+# `systemd-analyze security` counts in tenths: 1.1 each. What is left is the network, D-Bus, the group, /proc/cpuinfo; and
+# of the web process the network, from which no address is kept out: phones may come by a VPN or a proxy.
 EXPOSURE_IN_TENTHS = 11
 
 # Refuses memory that is both writable and executable, as MemoryDenyWriteExecute= does, to this process and those it
@@ -35,28 +37,31 @@ def systemd_analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
 
 
-def unit() -> dict[str, str]:
-    """The unit's directives; of one that comes twice, the last."""
-    lines = UNIT.read_text(encoding="utf-8").splitlines()
+def unit(path: Path = UNIT) -> dict[str, str]:
+    """A unit's directives; of one that comes twice, the last."""
+    lines = path.read_text(encoding="utf-8").splitlines()
     return dict(line.split("=", 1) for line in lines if re.match(r"\w+=", line))
 
 
-def test_systemd_understands_every_line_of_the_unit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", [UNIT, WEB], ids=lambda path: path.stem)
+def test_systemd_understands_every_line_of_the_unit(tmp_path: Path, path: Path) -> None:
     # Only the program is another one: the daemon is not installed where the tests run.
-    text = re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={sys.executable}", UNIT.read_text(encoding="utf-8"))
-    copy = tmp_path / UNIT.name
+    text = re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={sys.executable}", path.read_text(encoding="utf-8"))
+    copy = tmp_path / path.name
     copy.write_text(text, encoding="utf-8")
     verdict = systemd_analyze("verify", "--recursive-errors=no", "--man=no", str(copy))
     assert (verdict.returncode, verdict.stderr) == (0, "")
 
 
-def test_the_sandbox_is_as_tight_as_the_daemon_allows() -> None:
-    verdict = systemd_analyze("security", "--offline=true", f"--threshold={EXPOSURE_IN_TENTHS}", str(UNIT))
+@pytest.mark.parametrize("path", [UNIT, WEB], ids=lambda path: path.stem)
+def test_the_sandbox_is_as_tight_as_the_program_allows(path: Path) -> None:
+    verdict = systemd_analyze("security", "--offline=true", f"--threshold={EXPOSURE_IN_TENTHS}", str(path))
     assert verdict.returncode == 0, verdict.stdout
 
 
-def test_the_unit_is_supervised_and_never_given_up_but_for_wrong_settings() -> None:
-    service = unit()
+@pytest.mark.parametrize("path", [UNIT, WEB], ids=lambda path: path.stem)
+def test_the_unit_is_supervised_and_never_given_up_but_for_wrong_settings(path: Path) -> None:
+    service = unit(path)
     assert service["Type"] == "notify"
     assert int(service["WatchdogSec"]) > 0
     assert service["Restart"] == "always"
@@ -76,6 +81,27 @@ def test_the_unit_starts_what_the_install_script_installs() -> None:
     assert f"\nu {unit()['User']} " in users
 
 
+def test_the_web_process_is_somebody_else_who_may_do_nothing_but_ask_for_links() -> None:
+    daemon, web = unit(), unit(WEB)
+    assert web["ExecStart"] == "/opt/hearthbeat/bin/hearthbeat web", "no settings: they may hold secrets"
+    users = (CHECKOUT / "systemd" / "hearthbeat.sysusers").read_text(encoding="utf-8")
+    assert f"\nu {web['User']} - " in users
+    assert web["User"] != daemon["User"]
+    assert "SupplementaryGroups" not in web
+    assert f"m {web['User']}" not in users
+    assert web["InaccessiblePaths"].split() == ["-/var/lib/hearthbeat", "-/etc/hearthbeat"]
+    (folder,) = [
+        line.split()
+        for line in (CHECKOUT / "systemd" / "hearthbeat.tmpfiles").read_text(encoding="utf-8").splitlines()
+        if line.startswith("d ")
+    ]
+    assert folder == ["d", str(DEFAULT_WEB_SOCKET.parent), "0750", daemon["User"], web["User"], "-"]
+    assert daemon["ReadWritePaths"] == f"-{folder[1]}"
+    install = (CHECKOUT / "systemd" / "install").read_text(encoding="utf-8")
+    for name in (WEB.name, "hearthbeat.tmpfiles", "'.[web]'"):
+        assert name in install
+
+
 def test_the_example_of_settings_is_accepted() -> None:
     settings = load_settings(CHECKOUT / "systemd" / "hearthbeat.toml")
     assert settings.people
@@ -89,6 +115,8 @@ def test_the_example_of_settings_is_accepted_with_all_that_it_offers(tmp_path: P
     assert settings.broker is not None
     assert settings.broker.tls
     assert settings.home.adapter == "hci1"
+    assert settings.web is not None
+    assert settings.web.socket == DEFAULT_WEB_SOCKET
 
 
 @pytest.mark.parametrize("runtime", ["tflite_runtime", "ai_edge_litert"])
@@ -108,6 +136,7 @@ except PermissionError:
 else:
     raise SystemExit("the kernel did not refuse")
 import bleak, paho.mqtt.client, pcodec, pydantic, sqlite_utils
+import edge.web.server
 for path in {[str(model) for model in models]!r}:
     interpreter = Interpreter(path)
     interpreter.allocate_tensors()
