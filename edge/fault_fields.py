@@ -17,6 +17,7 @@ _PARTS: Final = MappingProxyType(
         "backup": words("the nightly backup"),
         "nights": words("the look at the nights"),
         "clock": words("the clock"),
+        "outbox_budget": words("the room for messages that wait"),
         Risk.ATRIAL_FIBRILLATION.value: words("atrial fibrillation"),
         Risk.FALL.value: words("falls"),
         Risk.HYPOGLYCAEMIA.value: words("low glucose"),
@@ -35,9 +36,10 @@ def fault_names(alert: Alert, settings: Settings) -> list[str]:
             name = wearable.name or phrase("wearable {address}", address=wearable.address)
             owner = person.name or person.id
             wearables[wearable.address] = phrase("{person}'s {wearable}", person=owner, wearable=name)
+    contacts = {contact.id: contact.name for contact in settings.contacts}
     parts = {name: phrase(called) for name, called in _PARTS.items()}
     return [
-        wearables.get(subject) or parts.get(subject) or subject.replace("_", " ")
+        wearables.get(subject) or contacts.get(subject) or parts.get(subject) or subject.replace("_", " ")
         for subject in alert.subject.split(",")
     ]
 

@@ -176,7 +176,7 @@ WORDS: Final[Mapping[str, Words]] = MappingProxyType(
             words("{name}: resting heart rate higher than usual"),
             words("{why} It has been so for two nights or more, since {since}."),
             words("{name}: resting heart rate as usual again"),
-            words("{why}"),
+            words("{why} It had been higher since {since}."),
             words(
                 "An infection can begin like this, and so can drink, hard exercise, stress or a new medicine. Measure "
                 "the temperature, and ask a doctor if you feel ill."
