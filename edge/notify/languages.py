@@ -3,8 +3,8 @@
 English is what stands in the source. Another language is one file: `make words` writes what there is to translate into
 it, and it is read when it is first asked for. The files are read as they are, by the few lines below and not compiled
 to .mo, because then nothing can be out of date or left unbuilt, be it after `pip install -e .` or for whoever mends a
-word on the machine itself; a test holds these lines to what babel reads. Babel alone takes 3 MB of memory (measured),
-and the daemon needs nothing else of it.
+word on the machine itself. A test holds these lines to what babel reads: babel finds what there is to translate, but
+takes 33 MB of a home's memory card and ten times as long to read a file (200 ms, measured), so that homes do without.
 
 What a catalogue lacks, and what would not fit its placeholders, is told in English: a wrong word keeps nobody untold.
 """
