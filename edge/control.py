@@ -120,7 +120,7 @@ async def _tell(line: bytes, writer: asyncio.StreamWriter, answer: Answer) -> No
 def _request(line: bytes) -> Words:
     try:
         asked = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         asked = None
     if not isinstance(asked, dict):
         raise WrongUseError("that is no request", where=SOCKET_NAME, mend="use the hearthbeat command")

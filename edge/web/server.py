@@ -81,7 +81,7 @@ def make_server(ask: Ask) -> uvicorn.Server:
         log_config=None,
         log_level="error",  # a line for each request that is none would fill the log
         access_log=False,  # addresses are secrets
-        proxy_headers=False,
+        forwarded_allow_ips=["127.0.0.1", "::1"],  # a proxy on this machine may say who asks
         server_header=False,
         limit_concurrency=MOST_CONNECTIONS,
         h11_max_incomplete_event_size=LARGEST_HEAD,

@@ -12,7 +12,7 @@ import pytest
 from edge import control, links
 from edge.errors import StoreError, WrongUseError
 from edge.links import LIFE_S
-from edge.readings import AlertState, Button, Notification, Severity
+from edge.readings import AlertState, Button, Notification, Risk, Severity
 from tests.fakes.alert_house import HOUR, SETTINGS, house_in
 from tests.fakes.link_house import WEB, LinkHouse, link_house
 
@@ -160,6 +160,29 @@ async def test_pain_18_who_may_not_answer_so_is_refused(house: LinkHouse) -> Non
     page = await house.page(await house.token(Button.FINE))
     assert (page["status"], page["title"]) == (403, "Not for you to answer")
     assert house.desk.counts["refused"] == 1
+
+
+async def test_pain_18_who_may_have_fallen_answers_by_a_button(house: LinkHouse) -> None:
+    fall = house.alerts.alert("fall", Severity.CRITICAL, Risk.FALL)
+    await house.attending.say(house.alerts.settings.people[0], fall)
+    (question,) = house.alerts.notifications()
+    assert (question.contact, question.buttons) == ("anna", (Button.FINE, Button.HELP))
+    assert [action.label for action in await house.desk.actions(question)] == ["I'm fine", "I need help"]
+    fine, cry = await house.token(Button.FINE, "anna", "fall"), await house.token(Button.HELP, "anna", "fall")
+    assert (await house.page(fine))["title"] == "Good to know"
+    assert house.attending.open_alerts[0].acknowledged_by == "anna"
+    assert (await house.page(fine))["status"] == 409
+    assert (await house.page(cry))["title"] == "Help is asked for", "who is not so fine after all may say so"
+    assert ("bert", "Anna asks for help") in house.alerts.told()
+
+
+async def test_pain_18_a_cry_for_help_is_heard_by_the_others(house: LinkHouse) -> None:
+    fall = house.alerts.alert("fall", Severity.CRITICAL, Risk.FALL)
+    await house.attending.say(house.alerts.settings.people[0], fall)
+    assert (await house.page(await house.token(Button.HELP, "anna", "fall")))["title"] == "Help is asked for"
+    assert ("bert", "Anna asks for help") in house.alerts.told()
+    assert (await house.page(await house.token(Button.HELP, "anna", "fall")))["status"] == 200, "once more does no harm"
+    assert house.alerts.told().count(("bert", "Anna asks for help")) == 1
 
 
 async def test_the_page_speaks_the_language_of_the_contact(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from edge.settings import DEFAULT_WEB_SOCKET, load_settings
 CHECKOUT = Path(__file__).resolve().parents[2]
 UNIT = CHECKOUT / "systemd" / "hearthbeat.service"
 WEB = CHECKOUT / "systemd" / "hearthbeat-web.service"
-# `systemd-analyze security` counts in tenths: 1.1 each. What is left is the network, D-Bus, the group, /proc/cpuinfo; and
+# `systemd-analyze security` counts in tenths: 1.1 each. What is left is the network, D-Bus, the group, /proc/cpuinfo;
 # of the web process the network, from which no address is kept out: phones may come by a VPN or a proxy.
 EXPOSURE_IN_TENTHS = 11
 

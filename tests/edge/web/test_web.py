@@ -94,6 +94,17 @@ async def test_a_forged_link_is_refused_and_dear(home: Home) -> None:
     assert (await fetch(home.port, f"/a/{token}", "POST", source="127.0.0.2")).status == 200
 
 
+async def test_a_proxy_on_this_machine_says_who_asks_and_nobody_else_can(home: Home) -> None:
+    path = f"/a/{await home.house.token(Button.ACKNOWLEDGE)}"
+    for source, many in (("127.0.0.1", "203.0.113.7"), ("127.0.0.3", "203.0.113.8")):
+        headers = {**NTFY, "X-Forwarded-For": many}
+        for _ in range(6):
+            await fetch(home.port, "/a/forged", "POST", headers=headers, source=source)
+        assert (await fetch(home.port, "/a/forged", "POST", headers=headers, source=source)).status == 429
+    assert (await fetch(home.port, path, "GET", headers={**NTFY, "X-Forwarded-For": "203.0.113.9"})).status == 200
+    assert (await fetch(home.port, path, "GET", source="127.0.0.3")).status == 429
+
+
 async def test_whatever_else_is_asked_finds_a_small_page_and_nothing_of_the_house(home: Home) -> None:
     token = await home.house.token(Button.ACKNOWLEDGE)
     for path, method, status in (
