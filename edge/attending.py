@@ -15,7 +15,7 @@ import structlog
 
 from cloud_sync import messages
 from edge.alerts.attention import Attention, Turn
-from edge.alerts.care import AT_THE_MACHINE, may
+from edge.alerts.care import AT_THE_MACHINE, Care, may
 from edge.alerts.escalation import due_steps, next_step_at
 from edge.alerts.faults import Transition, is_fault
 from edge.audience import Audience
@@ -90,7 +90,22 @@ class Attending:
         """Commit what a risk's engine says, with all that tells of it."""
         care = person.cared_for
         ask_s = care.countdown_s if care.asks_after(alert) else 0.0
-        await self._commit(self._attention.take(alert, self._clock.wall(), ask_s=ask_s))
+        now = self._clock.wall()
+        if self._is_anew(alert, care):
+            await self._commit(self._attention.fallen_again(alert, now, ask_s=ask_s))
+        else:
+            await self._commit(self._attention.take(alert, now, ask_s=ask_s))
+
+    def _is_anew(self, alert: Alert, care: Care) -> bool:
+        """Whether a fall that is open has happened once more since the person has answered that all is well.
+
+        An answer of somebody else holds: they see to it until it is over.
+        """
+        known = next((one for one in self.open_alerts if one.id == alert.id), None)
+        if known is None or known.acknowledged_at is None or alert.state is not AlertState.RAISED or is_fault(alert):
+            return False
+        by_person = known.acknowledged_by in {*care.own, AT_THE_MACHINE}
+        return alert.kind == Risk.FALL and by_person and alert.since > known.acknowledged_at
 
     async def say_fault(self, transition: Transition) -> None:
         """Commit what the look for faults says, with all that tells of it."""

@@ -88,11 +88,12 @@ class Audience:
             return self._of_an_answer(turn, name, care, told)
         if turn.alert.state is AlertState.CLEARED:
             return self._of_the_end(turn, care, told)
-        if turn.alert.asked_until is not None and name == "raised":
+        if turn.alert.asked_until is not None and name in {"raised", "fallen"}:
             return self._question(turn, care)
         contacts = care.told_first(turn.alert)
         if name == "graver":  # who knows of it is to know that it is graver
             contacts = tuple(dict.fromkeys((*contacts, *told)))
+        name = "raised" if name == "fallen" else name
         return self._notifications(turn, contacts, care, lambda contact: self._text(turn, contact), name=name)
 
     def again(self, alert: Alert, steps: Iterable[Step], now: float, *, is_fresh: bool) -> list[Notification]:
@@ -125,8 +126,8 @@ class Audience:
                 alert, seconds, others, has_buttons=has_buttons, language=language, zone=self._zone
             )
 
-        asked = replace(turn, name="question", at=asked_at)
-        return self._notifications(asked, care.own, care, words, severity=Severity.CRITICAL)
+        asked = replace(turn, name=f"question/{asked_at!r}", at=asked_at)
+        return self._notifications(asked, care.own, care, words, severity=Severity.CRITICAL, name="question")
 
     def _after_the_question(self, turn: Turn, name: str, care: Care) -> list[Notification]:
         """Everybody, at once: there was no answer, or a cry for help."""

@@ -237,6 +237,7 @@ class Pipeline:
         judging = partial(watch.judge, window, self.vitals.open_alerts)
         assessment, alert = await loop.run_in_executor(self._inference, judging)
         self._keep((), [assessment])
+        alert = alert or watch.anew(assessment)
         if alert is not None:
             await self._tell(alert)
 

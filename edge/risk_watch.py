@@ -143,6 +143,18 @@ class RiskWatch:
             alert = replace(alert, explanation=replace(found, numbers=numbers))
         return self.last, alert
 
+    def anew(self, assessment: Assessment) -> Alert | None:
+        """The open alert of a fall where an Assessment tells of one more, in the middle of its Window; else None.
+
+        Other risks are states that go on; each fall is a matter of its own once the person has answered.
+        """
+        opened, score = self.episodes.open_alert, assessment.score
+        if self.risk is not Risk.FALL or opened is None or score is None or score < self.episodes.rule.threshold:
+            return None
+        if assessment.coverage < self.episodes.rule.minimum_coverage or assessment.end <= opened.opened_at:
+            return None
+        return replace(opened, since=(assessment.start + assessment.end) / 2.0)
+
 
 def watch_risk(
     person: str, model: RiskModel, *, past: Sequence[Assessment] = (), newest_alert: Alert | None = None

@@ -92,6 +92,21 @@ class Attention:
         self._open[alert.id] = taken
         return Turn(taken, name, at, is_news=is_told)
 
+    def fallen_again(self, alert: Alert, now: float, *, ask_s: float) -> Turn:
+        """An open episode in which it has happened anew, after the person had answered that all is well."""
+        until = now + ask_s if ask_s else None
+        taken = replace(
+            alert,
+            told_at=now,
+            acknowledged_at=None,
+            acknowledged_by=None,
+            snoozed_until=None,
+            asked_until=until,
+            help_at=None,
+        )
+        self._open[alert.id] = taken
+        return Turn(taken, f"fallen/{now!r}", now, is_news=True)
+
     def acknowledge(self, identifier: str, by: str, now: float) -> Turn:
         """Somebody has taken an alert up; nothing changes where somebody had before.
 
@@ -129,7 +144,7 @@ class Attention:
     def unanswered(self, now: float) -> list[Turn]:
         """The questions whose time is over: everybody is to be told that there was no answer."""
         return [
-            self._tell_all(alert, "unanswered", now, help_at=alert.help_at)
+            self._tell_all(alert, f"unanswered/{alert.asked_until!r}", now, help_at=alert.help_at)
             for alert in self.open_alerts
             # One that ends too far ahead was asked before the clock was set back.
             if alert.asked_until is not None and not now < alert.asked_until <= now + LONGEST_COUNTDOWN_S
@@ -226,6 +241,7 @@ def _lasts(until: float, now: float) -> bool:
 def _with_answers(alert: Alert, known: Alert) -> Alert:
     return replace(
         alert,
+        since=known.since,
         told_at=known.told_at,
         acknowledged_at=known.acknowledged_at,
         acknowledged_by=known.acknowledged_by,

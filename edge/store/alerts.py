@@ -31,7 +31,7 @@ class Alerts:
             "(id, person, kind, severity, state, since, opened_at, cleared_at, explanation, subject, "
             "told_at, acknowledged_at, acknowledged_by, snoozed_until, asked_until, help_at) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, "
+            "ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, since = excluded.since, "
             "state = excluded.state, cleared_at = excluded.cleared_at, explanation = excluded.explanation, "
             "subject = excluded.subject, told_at = excluded.told_at, acknowledged_at = excluded.acknowledged_at, "
             "acknowledged_by = excluded.acknowledged_by, snoozed_until = excluded.snoozed_until, "

@@ -44,7 +44,7 @@ PLANS: Final = {
     Severity.INFO: (math.inf, []),
 }
 GRAVITY: Final = {severity: place for place, severity in enumerate(Severity)}
-_ONCE: Final = ("raised", "graver", "cleared", "question", "unanswered")
+_ONCE: Final = ("raised", "graver", "cleared")
 
 
 class Told(NamedTuple):
@@ -97,6 +97,7 @@ class Checks:
     snoozes: Counter[str]
     put_off: list[Alert]
     fine: set[str]
+    falls_again: Counter[str]
     seen: set[Told]
 
     def is_fresh(self, alert: Alert) -> bool:
@@ -151,6 +152,7 @@ class Checks:
 
     def _check_turns(self, alert: Alert, contact: str, turns: Counter[str]) -> None:
         assert all(turns[turn] <= 1 for turn in _ONCE), turns
+        assert all(turns[turn] <= 1 + self.falls_again[alert.id] for turn in ("question", "unanswered")), turns
         assert turns["again"] <= self.snoozes[alert.id], "told more often than it was put off"
         assert not turns["graver"] or alert.severity is Severity.CRITICAL
         is_over, is_asked = alert.state is AlertState.CLEARED, alert.asked_until is not None
@@ -206,16 +208,15 @@ class Checks:
             if alert.kind != Risk.FALL or alert.told_at is None:
                 continue
             ours = [one for one in self.rows_told if one.alert == alert.id]
-            questions = [one for one in ours if one.turn == "question"]
-            assert [one.contact for one in questions] in ([], ["anna"])
-            others = {one.contact for one in ours if one.contact != "anna"}
+            assert all(one.contact == "anna" for one in ours if one.turn == "question")
+            since = [one for one in ours if one.created >= alert.told_at]
             if alert.asked_until is not None and alert.state is AlertState.RAISED:
-                assert questions
-                assert not others, "others were told while she was asked"
+                assert [(one.contact, one.turn) for one in since] == [("anna", "question")], "others were told, too"
                 if self.reminded_at == self.now:
-                    assert self.now < questions[0].created + COUNTDOWN_S, "the countdown went on and on"
+                    assert self.now < alert.told_at + COUNTDOWN_S, "the countdown went on and on"
             if alert.help_at is not None:
-                assert others == set(EVERYBODY) - {"anna"}, "a cry for help was not heard"
+                told = {one.contact for one in ours if one.turn == "help" and one.created == alert.help_at}
+                assert told == set(EVERYBODY), "a cry for help was not heard"
 
     def is_put_off(self, alert: Alert, at: float) -> bool:
         """Whether a snooze of its kind and severity holds, by the last answer of each severity."""

@@ -109,6 +109,8 @@ class Lives(Checks, RuleBasedStateMachine):
         self.put_off: list[Alert] = []
         self.fall: Alert | None = None
         self.falls = 0
+        self.again: Alert | None = None
+        self.falls_again: Counter[str] = Counter()
         self.fine: set[str] = set()
         self.reminded_at = -1.0
         self.live(self.begin())
@@ -137,6 +139,8 @@ class Lives(Checks, RuleBasedStateMachine):
         known = {alert.id: alert.state for alert in stored}
         if self.fall is not None and known.get(self.fall.id) is not self.fall.state:
             await self.attending.say(ANNA, self.fall)
+        if self.again is not None:
+            await self.attending.say(ANNA, self.again)
 
     @property
     def now(self) -> float:  # type: ignore[override]
@@ -209,8 +213,23 @@ class Lives(Checks, RuleBasedStateMachine):
 
     @precondition(lambda self: self.is_down)
     @rule()
+    def fall_again(self) -> None:
+        """Before the first fall is over: news where the person has said that it was none."""
+        assert self.fall is not None
+        self.clock.now += 10.0
+        known = next((one for one in self.attending.open_alerts if one.id == self.fall.id), None)
+        by_person = known is not None and known.acknowledged_by in {"anna", "person"}
+        self.again = replace(self.fall, since=self.clock.now)
+        self.falls_again[self.fall.id] += by_person
+        self.live(self.attending.say(ANNA, self.again))
+        (now_so,) = (one for one in self.attending.open_alerts if one.id == self.fall.id)
+        assert not by_person or now_so.told_at == self.clock.now, "one fall too many"
+
+    @precondition(lambda self: self.is_down)
+    @rule()
     def move_again(self) -> None:
         assert self.fall is not None
+        self.again = None
         self.fall = replace(self.fall, state=AlertState.CLEARED, cleared_at=self.clock.now)
         self.live(self.attending.say(ANNA, self.fall))
 
