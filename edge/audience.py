@@ -147,8 +147,11 @@ class Audience:
     def _of_an_answer(self, turn: Turn, name: str, care: Care, told: Collection[str]) -> list[Notification]:
         """That somebody has taken it up is for the others who were told, so that two need not go.
 
-        It is as grave as the alert: whoever was woken by that is to know at once that they can stay.
+        It is as grave as the alert: whoever was woken by that is to know at once that they can stay. For what is only
+        to be known nobody goes anywhere.
         """
+        if turn.alert.severity is Severity.INFO:
+            return []
         alert, by = turn.alert, turn.alert.acknowledged_by or AT_THE_MACHINE
         contacts = [contact for contact in told if contact != by and (name != "fine" or contact not in care.own)]
 

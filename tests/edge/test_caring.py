@@ -250,6 +250,8 @@ async def test_a_warning_has_time_and_is_not_told_again_and_again(house: AlertHo
         await attending.say(house.settings.people[0], house.alert("iiii", Severity.INFO, "resting_heart_rate"))
         await house.clock.advance(3 * HOUR)
         assert len(house.turns()) == 6 + 2, "what is only to be known needs no answer"
+        await attending.answer({"do": "acknowledge", "alert": "iiii", "by": "bert"})
+        assert len(house.turns()) == 6 + 2, "and that somebody has read it is no news"
 
 
 async def test_pain_20_at_night_nobody_is_passed_over_for_being_asleep(house: AlertHouse) -> None:
