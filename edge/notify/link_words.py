@@ -38,7 +38,7 @@ class Page:
 # A button of ntfy has room for two or three words.
 _LABELS: Final[Mapping[Button, str]] = MappingProxyType(
     {
-        Button.ACKNOWLEDGE: words("I'll see to it"),
+        Button.ACKNOWLEDGE: words("Acknowledge"),
         Button.SNOOZE: words("Snooze 1 h"),
         Button.FINE: words("I'm fine"),
         Button.HELP: words("I need help"),

@@ -29,7 +29,7 @@ async def test_pain_16_a_press_acknowledges_and_a_look_does_not(house: LinkHouse
     await house.raised()
     token = await house.token(Button.ACKNOWLEDGE)
     looked = await house.page(token, "look")
-    assert (looked["status"], looked["button"]) == (200, "I'll see to it")
+    assert (looked["status"], looked["button"]) == (200, "Acknowledge")
     assert house.attending.open_alerts[0].acknowledged_at is None
     pressed = await house.page(token)
     assert (pressed["status"], pressed["title"], pressed["button"]) == (200, "Thank you", None)
@@ -193,7 +193,7 @@ async def test_the_page_speaks_the_language_of_the_contact(tmp_path: Path) -> No
             page = await house.page(chinese, do)
             assert page["language"] == "zh"
             assert not (page["title"] + (page["button"] or "")).isascii(), page
-        assert (await house.page(english, "look"))["button"] == "I'll see to it"
+        assert (await house.page(english, "look"))["button"] == "Acknowledge"
 
 
 async def test_without_pages_there_are_no_buttons(tmp_path: Path) -> None:

@@ -111,11 +111,11 @@ async def test_pain_16_a_button_on_the_phone_acknowledges_through_the_process_th
             await daemon._attending.say(daemon.settings.people[0], alert)
             published = await of_the_alert(ntfy, "Anna: irregular heartbeat")
             buttons = {button["label"]: button for button in json.loads(published.headers["x-actions"])}
-            assert list(buttons) == ["I'll see to it", "Snooze 1 h"]
+            assert list(buttons) == ["Acknowledge", "Snooze 1 h"]
             assert all((button["action"], button["clear"]) == ("http", True) for button in buttons.values())
             assert "/a/" not in published.message, "a link beside a button would be one too many"
             await until_it_listens(port)
-            path = urlsplit(buttons["I'll see to it"]["url"]).path
+            path = urlsplit(buttons["Acknowledge"]["url"]).path
             assert (await fetch(port, path, "POST", headers={"Accept": "*/*"})).status == 200
             assert (await fetch(port, path, "POST")).status == 409
             snapshot = await daemon.snapshot()
