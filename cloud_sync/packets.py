@@ -38,10 +38,22 @@ def never_goes(message: OutboxMessage, largest: int | None) -> str | None:
     return f"{size} bytes, the broker takes {most} at most" if size > most else None
 
 
+class _Packed(Properties):
+    """Properties that are packed once: paho would look at each of MQTT's 27 for every message, a tenth of its time."""
+
+    def __init__(self, properties: Properties) -> None:
+        object.__setattr__(self, "_packed", bytes(properties.pack()))  # type: ignore[no-untyped-call]
+
+    def pack(self) -> bytes:
+        """As they go into a packet."""
+        packed: bytes = object.__getattribute__(self, "_packed")
+        return packed
+
+
 def _expiring(seconds: int) -> Properties:
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
     properties.MessageExpiryInterval = seconds
-    return properties
+    return _Packed(properties)
 
 
 EXPIRING: Final[Mapping[Priority, Properties]] = {

@@ -12,7 +12,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -123,7 +123,7 @@ class Publisher:
     """Drains the outbox of the store at `store_path` to `broker`; outlives everything but a fault of its own code.
 
     `window` is the most messages in flight, `inbox` takes what the broker sends; `chance` gives the jitter, and all
-    waits are multiplied by `pace`.
+    waits are multiplied by `pace`. `give_way` returns when nothing that matters more needs the machine.
     """
 
     def __init__(
@@ -137,6 +137,7 @@ class Publisher:
         window: int = WINDOW,
         pace: float = 1.0,
         inbox: Inbox | None = None,
+        give_way: Callable[[], None] = lambda: None,
     ) -> None:
         self._broker = broker
         self._store_path = store_path
@@ -146,6 +147,7 @@ class Publisher:
         self._window = window
         self._pace = pace
         self._inbox = inbox
+        self._give_way = give_way
         self._stopping = threading.Event()
         self._last_fault = ""
         self._doubts = Doubts()
@@ -204,6 +206,7 @@ class Publisher:
 
     def _touch(self) -> None:
         self._alive_at = time.monotonic()
+        self._give_way()
 
     def _run(self) -> None:
         failures = 0

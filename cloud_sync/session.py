@@ -72,7 +72,7 @@ class Session:
     """A connection of `home` to `broker`; `window` is the most messages in flight, `hearing` takes what comes.
 
     `wake` is readable when there may be new rows, or an end is wanted; `doubts` outlive the connection, and `alive` is
-    called whenever a turn of the network is done. Used by one thread.
+    called at each turn of the network and each message. Used by one thread.
     """
 
     def __init__(
@@ -257,6 +257,7 @@ class Session:
             if why is not None:
                 self._park(message, why)
                 continue
+            self._alive()
             self._send(message)
             if doubtful:
                 return
@@ -358,6 +359,7 @@ class Session:
     def _on_publish(
         self, _client: mqtt.Client, _userdata: object, mid: int, reason: ReasonCode, _properties: Properties
     ) -> None:
+        self._alive()
         message = self._in_flight.pop(mid)
         self._moved_at = time.monotonic()
         failed = reason.value >= FIRST_FAILURE

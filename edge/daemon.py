@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from pathlib import Path
@@ -36,7 +35,6 @@ from edge.daily_round import DailyRound
 from edge.devices import Devices
 from edge.errors import HearthbeatError, ModelError, StoreError
 from edge.faults_watch import FaultsWatch, Parts
-from edge.health_telling import HealthSight, HealthTelling
 from edge.household import Household
 from edge.link_desk import LinkDesk
 from edge.maintenance import Maintenance, nightly
@@ -45,15 +43,18 @@ from edge.nights import RESTING_HEART_RATE, TELL_HOUR, TELL_MINUTE, NightWatch
 from edge.notify.courier import Courier
 from edge.notify.phone import SendingProcess
 from edge.opening import Opening
+from edge.outward import Outward
 from edge.pipeline import Pipeline
+from edge.precedence import UrgentExecutor
 from edge.readings import Alert, Button
 from edge.recorder import Recorder
 from edge.risks.catalogue import is_critical, model_folders
 from edge.risks.model import RiskModel
+from edge.scheduling import replan
 from edge.settings import Settings
 from edge.store.store import Store
 from edge.supervision import Progress, ServiceManager, watch, watchdog_period
-from edge.telling import Telling, home_of
+from edge.telling import home_of
 
 # Bounds on how long the parts may be without progress before the watchdog stops being fed, in seconds; each is several
 # times what the part needs when all is well. Our choice.
@@ -95,7 +96,7 @@ class Daemon:
         self._manager = manager or ServiceManager()
         self._chance = chance or random.Random()  # noqa: S311 -- jitter is no secret
         self._contacts = [contact_of(contact) for contact in settings.contacts]
-        self._inference = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inference")
+        self._inference = UrgentExecutor("inference")
         self._silence_limit_s = silence_limit_s
         self._stopping = asyncio.Event()
         self.progress = Progress(self.clock)
@@ -189,6 +190,18 @@ class Daemon:
                 say=self._attending.say_fault,
             )
             await self._faults.restore()
+            self._outward = Outward(
+                self.settings,
+                store,
+                self._recorder,
+                self.clock,
+                self._household,
+                attending=self._attending,
+                faults=self._faults,
+                models=self._models,
+                committed=self._committed,
+                progress=self.progress,
+            )
             self._afar.begin(store, self._recorder, self._attending, self.reload, self._committed)
             await self._live(stack)
 
@@ -210,8 +223,9 @@ class Daemon:
                 group.create_task(self._phones.keep_ready(), name="phones"),
                 group.create_task(self._attending.run(), name="attending"),
                 group.create_task(self._rounds(), name="rounds"),
+                group.create_task(replan(scheduler, self.clock), name="plan"),
                 group.create_task(self._afar.run(), name="commands"),
-                *(group.create_task(told.run(), name="telling") for told in self._telling()),
+                *(group.create_task(part.run(), name=name) for name, part in self._outward.parts.items()),
             ]
             scheduler.start()
             self._manager.ready()
@@ -237,7 +251,10 @@ class Daemon:
                 raise HearthbeatError("stops", where="the daemon", mend="start it again")
             settings = await asyncio.to_thread(self._read_settings)
             contacts = [contact_of(contact) for contact in settings.contacts]
-            fixed = {name: getattr(self.settings, name) for name in ("home", "broker", "web", "store", "log")}
+            fixed = {
+                name: getattr(self.settings, name)
+                for name in ("home", "broker", "home_assistant", "web", "store", "log")
+            }
             left = [name for name, table in fixed.items() if getattr(settings, name) != table]
             self.settings = settings.model_copy(update=fixed)
             self._courier.take_on(contacts)
@@ -318,6 +335,7 @@ class Daemon:
                 clock=self.clock,
                 chance=self._chance,
                 inbox=self._afar.inbox,
+                give_way=self._inference.give_way,
             )
         )
         keeper.start()
@@ -331,26 +349,6 @@ class Daemon:
             committed=self._committed,
             progress=self.progress.register("recorder", RECORDER_LIMIT_S),
         )
-
-    def _telling(self) -> list[Telling | HealthTelling]:
-        """What tells the broker of minutes, hours, days and health; nothing where there is no broker."""
-        home = home_of(self.settings, self._store)
-        if home is None:
-            return []
-        progress, health = (self.progress.register(name, PIPELINE_LIMIT_S) for name in ("telling", "health"))
-        parts, told, order = (self._store, self._recorder, self.clock), self._committed, self._household.order
-        return [
-            Telling(self.settings, *parts, home, order, told, progress),
-            HealthTelling(home, *parts, self._health_sight, told, health),
-        ]
-
-    def _health_sight(self) -> HealthSight:
-        """What the telling of health must know of the daemon's parts."""
-        models: dict[str, str | None] = {
-            watch.risk.value: watch.model.version for one in self.pipelines for watch in one.watches
-        }
-        models |= {risk: None for risk, trouble in self._models.items() if trouble is not None}
-        return HealthSight(self._household.wearables(), models, self._faults.open_alerts)
 
     def _committed(self) -> None:
         self._courier.wake()
@@ -418,7 +416,7 @@ class Daemon:
 
     def _present_faults(self) -> list[str]:
         """What is wrong now, and what was lost since the start: one line each."""
-        parts = (self._recorder, self._maintenance, self._nights, self._links)
+        parts = (self._recorder, self._maintenance, self._nights, self._links, self._outward)
         troubles = (*self._models.values(), *(part.fault for part in parts))
         faults = [trouble for trouble in troubles if trouble is not None]
         if self._recorder.dropped_readings:

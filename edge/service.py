@@ -10,6 +10,7 @@ import structlog
 
 from edge.daemon import Daemon
 from edge.errors import HearthbeatError
+from edge.precedence import take_short_turns
 from edge.settings import Settings, load_settings
 
 _log = structlog.get_logger("service")
@@ -33,6 +34,7 @@ def run_daemon(settings: Settings, path: Path) -> None:
         loop.add_signal_handler(signal.SIGHUP, reload)
         await daemon.run()
 
+    take_short_turns()
     asyncio.run(live())
 
 

@@ -7,15 +7,14 @@ import threading
 import time
 from pathlib import Path
 
-import paho.mqtt.client as mqtt
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from cloud_sync.broker import Broker
 from cloud_sync.publisher import WINDOW, Publisher
 from edge.readings import OutboxMessage, Priority
 from edge.store.store import Batch, Store
+from tests.benchmarks.paho_loop import bare, bare_without_threads
 from tests.fakes.broker import Mosquitto, mosquitto
 
 __all__ = ["mosquitto"]
@@ -25,62 +24,6 @@ ROUNDS = 5
 BAR = 0.8
 TOPIC = "hearthbeat/v1/home/anna/summary/minute"
 PAYLOAD = bytes(400)  # a minute of two channels
-
-
-def bare(broker: Mosquitto) -> float:
-    """Messages a second of paho alone, from RAM."""
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, "bare", protocol=MQTTProtocolVersion.MQTTv5)
-    client.max_inflight_messages_set(WINDOW)
-    free, connected, done = threading.Semaphore(WINDOW), threading.Event(), threading.Event()
-    acknowledged = 0
-
-    def on_publish(*_: object) -> None:
-        nonlocal acknowledged
-        acknowledged += 1
-        free.release()
-        if acknowledged == MESSAGES:
-            done.set()
-
-    client.on_publish = on_publish
-    client.on_connect = lambda *_: connected.set()
-    client.connect(broker.host, broker.port)
-    client.loop_start()
-    assert connected.wait(20.0)
-    began = time.perf_counter()
-    for _ in range(MESSAGES):
-        free.acquire()
-        client.publish(TOPIC, PAYLOAD, qos=1)
-    assert done.wait(60.0)
-    rate = MESSAGES / (time.perf_counter() - began)
-    client.disconnect()
-    client.loop_stop()
-    return rate
-
-
-def bare_without_threads(broker: Mosquitto) -> float:
-    """The same with paho's loop in this thread: no lock is fought for."""
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, "bare", protocol=MQTTProtocolVersion.MQTTv5)
-    client.max_inflight_messages_set(WINDOW)
-    acknowledged = 0
-
-    def on_publish(*_: object) -> None:
-        nonlocal acknowledged
-        acknowledged += 1
-
-    client.on_publish = on_publish
-    client.connect(broker.host, broker.port)
-    while not client.is_connected():
-        client.loop()
-    began = time.perf_counter()
-    published = 0
-    while acknowledged < MESSAGES:
-        while published < MESSAGES and published - acknowledged < WINDOW:
-            client.publish(TOPIC, PAYLOAD, qos=1)
-            published += 1
-        client.loop()
-    rate = MESSAGES / (time.perf_counter() - began)
-    client.disconnect()
-    return rate
 
 
 def ours(broker: Mosquitto, path: Path) -> float:
@@ -108,8 +51,8 @@ def test_bench_draining(
     rates: dict[str, list[float]] = {"ours": [], "threads": [], "one thread": []}
 
     def once() -> None:
-        rates["threads"].append(bare(mosquitto))
-        rates["one thread"].append(bare_without_threads(mosquitto))
+        rates["threads"].append(bare(mosquitto, TOPIC, PAYLOAD, MESSAGES, WINDOW))
+        rates["one thread"].append(bare_without_threads(mosquitto, TOPIC, PAYLOAD, MESSAGES, WINDOW))
         rates["ours"].append(ours(mosquitto, tmp_path / f"{len(rates['ours'])}.db"))
 
     benchmark.pedantic(once, rounds=ROUNDS)  # type: ignore[no-untyped-call]  # pytest-benchmark has no types here

@@ -63,6 +63,12 @@ class Mosquitto:
         if users is not None:
             self.set_users(users)
 
+    @property
+    def process_id(self) -> int:
+        """Of the one that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def set_users(self, users: Mapping[str, str]) -> None:
         """Who may connect; counts from the next start."""
         self._passwords.write_text("")

@@ -1,0 +1,164 @@
+"""The bar for a return after a month: all rows once, in order, at 80 % of a bare paho loop; decisions unaffected."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cloud_sync.broker import Broker
+from cloud_sync.publisher import WINDOW, Publisher
+from edge.precedence import UrgentExecutor, take_short_turns
+from edge.readings import OutboxMessage, Priority, Risk
+from edge.risk_watch import watch_risk
+from edge.risks.catalogue import load_models
+from edge.store.store import Batch, Store
+from tests.benchmarks.paho_loop import bare
+from tests.benchmarks.test_bench_decision import rr_packets
+from tests.fakes.broker import Arrival, Mosquitto, Subscriber, mosquitto
+
+__all__ = ["mosquitto"]
+
+DAYS = 30
+MINUTES = DAYS * 24 * 60
+ALERTS = 60
+FAULTS = 240
+ROUNDS = 3
+RATE_BAR = 0.8
+DECISION_BAR = 1.2
+START = 1_800_000_000.0
+TOPICS = {
+    Priority.ALERT: "hearthbeat/v1/home/anna/alert",
+    Priority.FAULT: "hearthbeat/v1/home/fault",
+    Priority.SUMMARY: "hearthbeat/v1/home/anna/summary/minute",
+}
+
+
+def month() -> list[OutboxMessage]:
+    """What a month leaves in the outbox, in the order in which it came about."""
+    span = DAYS * 86_400.0
+    made = [
+        OutboxMessage(
+            f"{priority}-{n:036}", TOPICS[priority], b"%d" % n + b" " * 394, priority, START + span * n / count
+        )
+        for priority, count in ((Priority.SUMMARY, MINUTES), (Priority.FAULT, FAULTS), (Priority.ALERT, ALERTS))
+        for n in range(count)
+    ]
+    return sorted(made, key=lambda message: message.created)
+
+
+@contextmanager
+def away(path: Path, count: int | None = None) -> Iterator[Store]:
+    """A home whose outbox holds a month."""
+    with Store(path) as store:
+        rows = month() if count is None else month()[:count]
+        for first in range(0, len(rows), 1000):
+            store.commit(Batch(messages=rows[first : first + 1000]))
+        yield store
+
+
+def drained(broker: Mosquitto, store: Store, give_way: Callable[[], None] = lambda: None) -> float:
+    """Messages a second from the outbox on disk, connecting included."""
+    settings, moment = Broker(broker.host, broker.port, tls=False), threading.Event()
+    publisher = Publisher(settings, store.path, "home", give_way=give_way)
+    rows = store.outbox.outbox_depth()
+    began = time.perf_counter()
+    publisher.start()
+    while publisher.state().sent < rows:
+        assert publisher.is_alive()
+        moment.wait(0.01)
+    rate = rows / (time.perf_counter() - began)
+    publisher.stop()
+    assert store.outbox.outbox_depth() == 0
+    return rate
+
+
+def test_bench_return_after_a_month(mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ours, theirs = [], []
+    for n in range(ROUNDS):
+        with away(tmp_path / f"{n}.db") as store:
+            count = store.outbox.outbox_depth()
+            theirs.append(bare(mosquitto, TOPICS[Priority.SUMMARY], bytes(400), count, WINDOW))
+            ours.append(drained(mosquitto, store))
+    mine, bare_rate = statistics.median(ours), statistics.median(theirs)
+    with capsys.disabled():
+        print(  # noqa: T201 -- the ratio is what the benchmark is for
+            f"\nreturn after {DAYS} days: {mine:,.0f} messages a second, bare paho {bare_rate:,.0f}, "
+            f"ratio {mine / bare_rate:.2f} (bar {RATE_BAR})"
+        )
+
+
+def test_bench_return_brings_all_once_and_in_order(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    subscriber = Subscriber(mosquitto)
+
+    def messages(arrivals: list[Arrival]) -> list[Arrival]:
+        return [arrival for arrival in arrivals if arrival.topic in TOPICS.values()]
+
+    with away(tmp_path / "month.db") as store:
+        drained(mosquitto, store)
+        arrived = messages(subscriber.wait_for(lambda arrivals: len(arrivals) >= MINUTES + FAULTS + ALERTS + 2, 120.0))
+    subscriber.close()
+    assert [(arrival.topic, int(arrival.payload)) for arrival in arrived] == [
+        (TOPICS[priority], n)
+        for priority, count in ((Priority.ALERT, ALERTS), (Priority.FAULT, FAULTS), (Priority.SUMMARY, MINUTES))
+        for n in range(count)
+    ]
+
+
+def decisions(inference: Executor, seconds: float, ended: threading.Event | None = None) -> list[float]:
+    """Seconds from each window to its decision, a beat every few ms, for so long or until `ended`."""
+    model = load_models()[Risk.ATRIAL_FIBRILLATION]
+    packets, times, pause, until = rr_packets(0.1), list[float](), threading.Event(), time.perf_counter() + seconds
+    while True:
+        watch = watch_risk("ann", model)
+        for packet in packets:
+            if time.perf_counter() > until or (ended is not None and ended.is_set()):
+                return times
+            for window in watch.windows.push(packet):
+                began = time.perf_counter()
+                watch.episodes.weigh(inference.submit(model.assess, window).result())
+                times.append(time.perf_counter() - began)
+            pause.wait(0.0005)
+
+
+def test_bench_decisions_during_a_return(
+    mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # A broker is another machine: here it has what the home leaves.
+    os.setpriority(os.PRIO_PROCESS, mosquitto.process_id, 15)
+    interval = sys.getswitchinterval()
+    take_short_turns()
+    quiet, busy, rates = list[float](), list[float](), list[float]()
+    with UrgentExecutor("inference") as inference:
+        decisions(inference, 1.0)  # warm up
+        for n in range(ROUNDS):
+            quiet += decisions(inference, 4.0)
+            with away(tmp_path / f"{n}.db") as store:
+                ended = threading.Event()
+
+                def drain(store: Store = store, ended: threading.Event = ended) -> None:
+                    rates.append(drained(mosquitto, store, inference.give_way))
+                    ended.set()
+
+                thread = threading.Thread(target=drain)
+                thread.start()
+                busy += decisions(inference, 60.0, ended)
+                thread.join()
+    sys.setswitchinterval(interval)
+    for share in (50, 90, 99):
+        q, b = (float(np.percentile(times, share)) * 1e6 for times in (quiet, busy))
+        with capsys.disabled():
+            print(  # noqa: T201 -- the ratio is what the benchmark is for
+                f"\ndecisions while a month is sent ({statistics.median(rates):,.0f} messages a second): "
+                f"p{share} {b:,.0f} us of {len(busy)}, in quiet {q:,.0f} us of {len(quiet)}, "
+                f"ratio {b / q:.2f} (bar {DECISION_BAR} for p99)"
+            )
