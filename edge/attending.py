@@ -218,7 +218,7 @@ class Attending:
         said = self._said.setdefault(alert.id, set())
         due = due_steps(alert, care.told_first(alert), care, now, self._audience.answering_since(alert, care))
         steps = [step for step in due if (step.contact, step.name) not in said]
-        is_fresh = self._is_fresh(alert)
+        is_fresh = bool(steps) and self._is_fresh(alert)
         if not steps or not (is_fresh or _tells_of_the_past(alert)):
             return False
         said.update((step.contact, step.name) for step in steps)
