@@ -25,7 +25,7 @@ from edge.errors import BrokerError, HearthbeatError, ModelError, SettingsError,
 from edge.notify.phone import SendingProcess
 from edge.risks.catalogue import model_folders
 from edge.risks.model import RiskModel
-from edge.settings import Settings, load_settings
+from edge.settings import Settings, WebSettings, load_settings
 
 _MEGABYTE: Final = 1024 * 1024
 
@@ -78,6 +78,8 @@ class Doctor:
         async for check in self._contacts(settings):
             yield check
         yield await self._broker(settings)
+        if settings.web is not None:
+            yield await self._buttons(settings.web)
         for fault in (daemon or {}).get("open_faults", []):
             yield Check(fault["kind"], Verdict.WRONG, f"{fault['what']}: {fault['sentence']}")
 
@@ -190,6 +192,18 @@ class Doctor:
         except BrokerError as error:
             return _wrong("broker", error)
         return Check("broker", Verdict.OK, f"{broker.address} takes us")
+
+    async def _buttons(self, web: WebSettings) -> Check:
+        """Whether the web process takes connections here; whether phones reach it by its URL only they can tell."""
+        address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(web.listen, web.listen)  # noqa: S104 -- nothing listens here
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                _, writer = await asyncio.open_connection(address, web.port)
+            writer.close()
+        except (OSError, TimeoutError):
+            mend = "`sudo systemctl enable --now hearthbeat-web`; why it stopped: `journalctl -u hearthbeat-web`"
+            return Check("buttons", Verdict.WRONG, f"nobody answers at port {web.port}", mend)
+        return Check("buttons", Verdict.OK, f"answered at port {web.port}; open {web.url}/ on a phone to see it there")
 
 
 def _wrong(name: str, error: HearthbeatError) -> Check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -119,6 +120,17 @@ async def test_a_broker_that_takes_us_is_well_and_one_that_does_not_says_why(
     gone = (await examined(config, radio))["broker"]
     assert gone.verdict is Verdict.WRONG
     assert "cannot be reached" in gone.found
+
+
+async def test_buttons_that_nobody_answers_are_told(config: Path, radio: Radio) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        write(config, SETTINGS + f'\n[web]\nurl = "http://home.local:{port}"\nport = {port}\n')
+        assert (await examined(config, radio))["buttons"].verdict is Verdict.OK
+    found = (await examined(config, radio))["buttons"]
+    assert found.verdict is Verdict.WRONG
+    assert found.mend is not None
+    assert "systemctl enable --now hearthbeat-web" in found.mend
 
 
 def test_the_command_ends_with_one_where_something_is_wrong(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
