@@ -64,7 +64,7 @@ class Broker:
         return tuple(_version(file) for file in files if file is not None)
 
 
-def make_client(broker: Broker, client_id: str, *, keeps_session: bool = True) -> mqtt.Client:
+def make_client(broker: Broker, client_id: str, *, keeps_session: bool = True, comes_back: bool = False) -> mqtt.Client:
     """A client, whose session `broker` keeps or not; raises BrokerError when a file of the settings cannot be used."""
     if broker.protocol == "5":
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv5)
@@ -74,7 +74,7 @@ def make_client(broker: Broker, client_id: str, *, keeps_session: bool = True) -
             client_id,
             clean_session=not keeps_session,
             protocol=MQTTProtocolVersion.MQTTv311,
-            reconnect_on_failure=False,
+            reconnect_on_failure=comes_back,
         )
     if broker.tls:
         client.tls_set_context(_tls_context(broker))

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from edge.alerts.care import Care
+from edge.alerts.care import AT_THE_MACHINE, Care
 from edge.care_settings import CareSettings, check_care
 from edge.contact_settings import ContactSettings
 from edge.errors import SettingsError
@@ -186,6 +186,21 @@ class BrokerSettings(ConnectionSettings):
     outbox_budget_mb: int = Field(default=64, ge=1, le=65536, title="disk that unsent messages may take, MB")
 
 
+class HomeAssistantSettings(ConnectionSettings):
+    """The household's own broker, to which Home Assistant listens; names are told there."""
+
+    port: int = Field(default=1883, ge=1, le=65535, title="TCP port")
+    tls: bool = Field(default=False, title="whether the connection is encrypted and the broker's certificate checked")
+    discovery_prefix: str = Field(
+        default="homeassistant", pattern=r"^[A-Za-z0-9_-]{1,64}$", title="Home Assistant's discovery prefix"
+    )
+    answers_as: Identifier = Field(
+        default=AT_THE_MACHINE,
+        title="the contact for whom its button answers, with that contact's rights; default: whoever sits at this "
+        "machine, who may take up everything",
+    )
+
+
 def _web_url(value: str) -> str:
     if not _WEB_URL.fullmatch(value):
         message = f"{value!r} is no address such as http://hearthbeat.local:8460"
@@ -246,11 +261,22 @@ class Settings(_Table):
     broker: BrokerSettings | None = Field(
         default=None, title="where summaries go; without it nothing leaves the house but notifications"
     )
+    home_assistant: HomeAssistantSettings | None = Field(
+        default=None, title="the local broker of Home Assistant; without it, it is told nothing"
+    )
     web: WebSettings | None = Field(default=None, title="the pages behind buttons; without it there are no buttons")
     commands: CommandSettings = Field(default=CommandSettings(), title="whose commands from afar are obeyed")
     models: ModelSettings = Field(default=ModelSettings(), title="how new models are tried")
     store: StoreSettings = Field(default=StoreSettings(), title="the store")
     log: LogSettings = Field(default=LogSettings(), title="the log")
+
+    @model_validator(mode="after")
+    def _button_answers_for_somebody(self) -> Self:
+        known = {AT_THE_MACHINE, *(contact.id for contact in self.contacts)}
+        if self.home_assistant is not None and self.home_assistant.answers_as not in known:
+            message = f"home_assistant.answers_as names contact {self.home_assistant.answers_as}, which is not there"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
@@ -341,9 +367,9 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
     )
     if settings.web is not None:
         changed["web"] = settings.web.model_copy(update={"socket": folder / settings.web.socket})
-    if settings.broker is not None:
-        names = ("ca_file", "certificate_file", "key_file", "password_file")
-        changed["broker"] = settings.broker.model_copy(
-            update={name: secret(getattr(settings.broker, name)) for name in names}
-        )
+    for table in ("broker", "home_assistant"):
+        connection = getattr(settings, table)
+        if connection is not None:
+            names = ("ca_file", "certificate_file", "key_file", "password_file")
+            changed[table] = connection.model_copy(update={name: secret(getattr(connection, name)) for name in names})
     return settings.model_copy(update=changed)

@@ -312,7 +312,7 @@ def _episode_fields(alert: Alert, turn: str) -> dict[str, Any]:
         "kind": _clipped(alert.kind, 64),
         "severity": alert.severity,
         "state": alert.state,
-        "turn": _clipped(turn, 64) or None,
+        "turn": _clipped(turn.partition("/")[0], 64) or None,  # behind it stands what makes it unique
         "since": alert.since,
         "opened_at": alert.opened_at,
         "cleared_at": alert.cleared_at,

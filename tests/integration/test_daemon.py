@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import math
 import random
 import shutil
@@ -15,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import paho.mqtt.publish
 import pytest
 
-from cloud_sync.messages import parse
+from cloud_sync.messages import Kind, parse
 from cloud_sync.messages.bodies import MinutesMessage
 from edge import status
 from edge.clock import AcceleratedClock
@@ -27,6 +29,7 @@ from edge.store.store import Store
 from edge.telling import GRACE_S
 from edge.virtual.phone import VirtualPhone
 from edge.virtual.rhythm import atrial_fibrillation, sinus
+from tests.fakes import home_assistant_schema, schema
 from tests.fakes.broker import Arrival, Mosquitto, Subscriber
 from tests.fakes.daemon_process import DaemonProcess
 from tests.fakes.home import VirtualHome, virtual_home
@@ -149,11 +152,18 @@ def minutes_told(arrivals: list[Arrival]) -> list[tuple[int, int]]:
     ]
 
 
+def press(broker: Mosquitto, topic: str) -> None:
+    """What Home Assistant does when somebody presses a button."""
+    paho.mqtt.publish.single(topic, "PRESS", qos=1, hostname=broker.host, port=broker.port)
+
+
 @pytest.mark.timeout(120)
 async def test_a_person_in_af_is_told_why_and_the_broker_has_it(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
 ) -> None:
-    async with household(tmp_path, mosquitto) as house:
+    at_home = Subscriber(mosquitto, "homeassistant/#", identifier="home-assistant")
+    local = f'[home_assistant]\nhost = "{mosquitto.host}"\nport = {mosquitto.port}\n[store]\n'
+    async with household(tmp_path, mosquitto, SETTINGS.replace("[store]\n", local)) as house:
         await house.until("people.0.wearables.0.link", "streaming")
         playing = asyncio.create_task(house.home.straps[0].play(itertools.islice(heart(1), 2000)))
         message = await house.phone.next_message()
@@ -169,13 +179,31 @@ async def test_a_person_in_af_is_told_why_and_the_broker_has_it(
         assert wearable["battery_percent"] == 87
         assert wearable["reading_age_s"] < 30.0
         assert answer["broker"]["state"] == "connected"
+        announced = await asyncio.to_thread(at_home.wait_for, lambda arrivals: len(arrivals) >= 2)
+        for config in announced:
+            home_assistant_schema.validate(config.topic, config.fields)
+        (person_config,) = [one.fields for one in announced if "acknowledge" in one.fields["components"]]
+        press(mosquitto, person_config["components"]["acknowledge"]["command_topic"])
+        await asyncio.to_thread(
+            subscriber.wait_for, lambda arrivals: any(one.get("turn") for one in told(arrivals, "/alert").values())
+        )
+        at_home.close()
         playing.cancel()
         assert await house.daemon.stop() == 0
     arrived = await asyncio.to_thread(
         subscriber.wait_for, lambda arrivals: any(a.fields.get("online") is False for a in arrivals)
     )
-    (alert,) = told(arrived, "/alert").values()
-    assert alert["kind"] == "atrial_fibrillation"
+    raised, taken_up = told(arrived, "/alert").values()
+    assert raised["kind"] == "atrial_fibrillation"
+    assert (taken_up["alert"], taken_up["turn"]) == (raised["alert"], "acknowledged")
+    kinds = set()
+    for arrival in arrived:
+        received = parse(arrival.topic, arrival.payload)
+        assert received.text is not None
+        schema.validate(received.kind, json.loads(received.text))
+        kinds.add(received.kind)
+    assert kinds >= {Kind.MINUTES, Kind.ALERT, Kind.DEVICES, Kind.HEALTH, Kind.STATUS}
+    assert not [arrival for arrival in arrived if b"anna" in arrival.payload or "anna" in arrival.topic]
     assert len(minutes_told(arrived)) >= 5
     assert "anna" not in (tmp_path / "daemon.log").read_text().replace('"person": "anna"', "")
 

@@ -1,0 +1,80 @@
+"""What is told outside beside alerts: minutes, hours, days and health for the broker, and Home Assistant's view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from edge.attending import Attending
+from edge.clock import Clock
+from edge.faults_watch import FaultsWatch
+from edge.health_telling import HealthSight, HealthTelling
+from edge.home_assistant import HomeAssistant
+from edge.household import Household
+from edge.recorder import Recorder
+from edge.settings import Settings
+from edge.store.store import Store
+from edge.supervision import Progress
+from edge.telling import Telling, home_of
+
+# How long a part may be without progress before the watchdog stops being fed, s: a day's acceleration takes seconds.
+LIMIT_S: Final = 120.0
+
+
+class Outward:
+    """The parts that tell, as far as the settings ask for them; to be made in the daemon's event loop.
+
+    `models` has by risk what is wrong with its model, None where nothing is; `committed` is called when something was
+    put into the outbox.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        recorder: Recorder,
+        clock: Clock,
+        household: Household,
+        *,
+        attending: Attending,
+        faults: FaultsWatch,
+        models: Mapping[str, str | None],
+        committed: Callable[[], None],
+        progress: Progress,
+    ) -> None:
+        self._household = household
+        self._faults = faults
+        self._models = models
+        self._home_assistant: HomeAssistant | None = None
+        self.parts: dict[str, Telling | HealthTelling | HomeAssistant] = {}
+        home, kept = home_of(settings, store), (store, recorder, clock)
+        if home is not None:
+            report = progress.register("telling", LIMIT_S)
+            self.parts["telling"] = Telling(settings, *kept, home, household.order, committed, report)
+            report = progress.register("health", LIMIT_S)
+            self.parts["health"] = HealthTelling(home, *kept, self._health_sight, committed, report)
+        if settings.home_assistant is not None:
+            self._home_assistant = HomeAssistant(
+                settings,
+                settings.home_assistant,
+                clock,
+                household,
+                store.pseudonyms,
+                alerts=lambda: attending.open_alerts,
+                answer=attending.answer,
+                progress=progress.register("home assistant", LIMIT_S),
+            )
+            self.parts["home assistant"] = self._home_assistant
+
+    @property
+    def fault(self) -> str | None:
+        """Why Home Assistant is told nothing now, None where it is, or is not to be."""
+        return None if self._home_assistant is None else self._home_assistant.error
+
+    def _health_sight(self) -> HealthSight:
+        pipelines = self._household.pipelines
+        models: dict[str, str | None] = {
+            watch.risk.value: watch.model.version for pipeline in pipelines for watch in pipeline.watches
+        }
+        models |= {risk: None for risk, trouble in self._models.items() if trouble is not None}
+        return HealthSight(self._household.wearables(), models, self._faults.open_alerts)
