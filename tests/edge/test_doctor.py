@@ -12,6 +12,7 @@ import pytest
 from edge.bluetooth.radio import Radio
 from edge.cli import main
 from edge.doctor import Check, Doctor, Verdict
+from edge.settings import WebSettings
 from edge.status import STORE_NAME
 from edge.store.store import Store
 from edge.virtual.radio import VirtualRadio
@@ -122,12 +123,11 @@ async def test_a_broker_that_takes_us_is_well_and_one_that_does_not_says_why(
     assert "cannot be reached" in gone.found
 
 
-async def test_buttons_that_nobody_answers_are_told(config: Path, radio: Radio) -> None:
+async def test_buttons_that_nobody_answers_are_told(config: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-        write(config, SETTINGS + f'\n[web]\nurl = "http://home.local:{port}"\nport = {port}\n')
-        assert (await examined(config, radio))["buttons"].verdict is Verdict.OK
-    found = (await examined(config, radio))["buttons"]
+        web = WebSettings(url="http://home.local", port=listening.getsockname()[1])
+        assert (await Doctor(config)._buttons(web)).verdict is Verdict.OK
+    found = await Doctor(config)._buttons(web)
     assert found.verdict is Verdict.WRONG
     assert found.mend is not None
     assert "systemctl enable --now hearthbeat-web" in found.mend
