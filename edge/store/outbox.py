@@ -134,6 +134,14 @@ class Outbox:
             0 if lost is None else lost[0] or 0,
         )
 
+    def made(self, day: int) -> dict[Priority, int]:
+        """How many messages there were of a UTC day, counted since 1970: what a receiver should have in the end.
+
+        One that is told again after it was sent counts again.
+        """
+        rows = self._connection.rows("SELECT priority, messages FROM made WHERE day = ?", (day,))
+        return {_PRIORITIES[rank]: messages for rank, messages in rows}
+
     def parked(self) -> list[RefusedMessage]:
         """The messages set aside, newest first."""
         rows = self._connection.rows(

@@ -246,6 +246,24 @@ def stretches(database: Database) -> None:
     database.conn.execute("CREATE INDEX stretches_touched ON stretches (end) WHERE touches > 0")
 
 
+@MIGRATIONS()
+def made(database: Database) -> None:
+    """How many messages there were of each UTC day (since 1970) and priority, be they sent or not.
+
+    A trigger counts, because only SQLite knows which rows were new; this many a receiver should have.
+    """
+    database.conn.execute(
+        "CREATE TABLE made (day INTEGER NOT NULL, priority INTEGER NOT NULL, messages INTEGER NOT NULL, "
+        "PRIMARY KEY (day, priority)) STRICT, WITHOUT ROWID"
+    )
+    database.conn.execute(
+        """CREATE TRIGGER outbox_counted AFTER INSERT ON outbox BEGIN
+            INSERT INTO made VALUES (CAST(new.created / 86400 AS INTEGER), new.priority, 1)
+            ON CONFLICT (day, priority) DO UPDATE SET messages = messages + 1;
+        END"""
+    )
+
+
 def migrate(connection: Connection, migrations: Migrations = MIGRATIONS) -> None:
     """Bring the tables up to date, all or nothing.
 

@@ -84,6 +84,36 @@ def test_refused_messages_go_before_those_that_can_be_sent(tmp_path: Path) -> No
     assert (loss.priority, loss.reason, loss.messages) == (Priority.ALERT, "refused by the broker", 1)
 
 
+def test_pain_22_what_there_was_of_a_day_can_be_compared_with_what_arrived(store: Store) -> None:
+    day = int(START // 86_400)
+    store.commit(Batch(messages=[message(number, Priority.SUMMARY) for number in range(5)]))
+    store.commit(Batch(messages=[message(number, Priority.SUMMARY) for number in range(3, 7)]))
+    store.commit(Batch(messages=[message(number, Priority.ALERT) for number in (5, 8)]))
+    store.outbox.delete_messages(["message-0", "message-8"])
+    assert store.outbox.made(day) == {Priority.SUMMARY: 7, Priority.ALERT: 1}
+    assert store.outbox.made(day + 1) == {}
+
+
+def test_what_was_set_aside_comes_back_by_its_topic_and_reason_or_by_name(store: Store) -> None:
+    store.commit(Batch(messages=[message(number) for number in range(5)]))
+    for number in range(4):
+        store.outbox.park_message(f"message-{number}", "large" if number == 3 else "closed")
+    topic = message(0).topic
+    assert store.outbox.parked_topics("closed") == {topic}
+    figures = store.outbox.figures()
+    assert (figures.waiting, figures.parked, figures.last_refusal, figures.over_budget) == (1, 4, "large", 0)
+    store.outbox.release("another/topic", "closed")
+    store.outbox.release(topic, "no such reason")
+    assert waiting(store) == ["message-4"]
+    store.outbox.release(topic, "closed", 1)
+    assert waiting(store) == ["message-0", "message-4"]
+    store.outbox.release(topic, "closed")
+    assert waiting(store) == ["message-0", "message-1", "message-2", "message-4"]
+    assert store.outbox.parked_topics("closed") == set()
+    store.outbox.send_again(["message-3", "message-4", "nothing"])
+    assert store.outbox.figures().parked == 0
+
+
 class OutboxMachine(RuleBasedStateMachine):
     """The outbox against a plain list."""
 
@@ -115,6 +145,15 @@ class OutboxMachine(RuleBasedStateMachine):
             self.store.outbox.park_message(identifier, "refused")
             del self.model[identifier]
             self.parked.append(identifier)
+
+    @rule(data=st.data())
+    def send_again(self, data: st.DataObject) -> None:
+        if self.parked:
+            identifier = data.draw(st.sampled_from(sorted(self.parked)))
+            (kept,) = [item.message for item in self.store.outbox.parked() if item.message.id == identifier]
+            self.store.outbox.send_again([identifier])
+            self.parked.remove(identifier)
+            self.model[identifier] = kept
 
     @invariant()
     def holds_what_was_put(self) -> None:
