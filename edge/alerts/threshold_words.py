@@ -67,14 +67,8 @@ _REPEATED: Final = MappingProxyType(
 )
 _ONCE: Final = MappingProxyType(
     {
-        True: words(
-            "{vital} was above {limit} in one measurement: {level}. One measurement says little: rest for five minutes "
-            "and measure again."
-        ),
-        False: words(
-            "{vital} was below {limit} in one measurement: {level}. One measurement says little: rest for five minutes "
-            "and measure again."
-        ),
+        True: words("{vital} was above {limit} in one measurement: {level}."),
+        False: words("{vital} was below {limit} in one measurement: {level}."),
     }
 )
 

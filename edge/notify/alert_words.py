@@ -7,8 +7,9 @@ both. The sources of what to do:
   ECG where an irregular pulse was found, with or without symptoms);
 - fall: NHS page "Falls" (nhs.uk/conditions/falls: stay calm, do not get up at once if hurt, call for help);
 - low glucose: NHS page "Low blood sugar" (nhs.uk/conditions/low-blood-sugar-hypoglycaemia: a sugary drink or snack of
-  15 to 20 g, look again after 10 to 15 minutes; nothing by mouth and 999 for somebody who cannot be woken), which is
-  the rule of 15 g and 15 minutes of the American Diabetes Association (Standards of Care in Diabetes, section 6);
+  15 to 20 g, look again after 10 to 15 minutes; nothing by mouth and 999 for somebody who cannot be woken, and glucagon
+  by whoever knows how), which is the rule of 15 g and 15 minutes of the American Diabetes Association (Standards of
+  Care in Diabetes, section 6);
 - high glucose: NHS pages "High blood sugar" and "Diabetic ketoacidosis" (sugar-free drinks, what the care team has
   advised, ketones; help at once for vomiting, belly pain, fast deep breathing, drowsiness or confusion, and 999 for
   more than 3 mmol/L of ketones in the blood);
@@ -62,9 +63,9 @@ class Words:
 
 
 _GLUCOSE_LOW: Final = words(
-    "Take 15 to 20 g of fast sugar now (a glass of juice, a sugary drink or glucose tablets) and measure again after 15"
-    " minutes; if it is still low, do so once more. Call {emergency} at once if somebody cannot be woken or cannot "
-    "swallow, and give nothing by mouth then."
+    "Take 15 to 20 g of fast sugar now (a glass of juice, a sugary drink or glucose tablets) and measure again after "
+    "15 minutes; if it is still low, do so once more. Call {emergency} at once if somebody cannot be woken or cannot "
+    "swallow, and give nothing by mouth then; whoever has learnt it may give glucagon."
 )
 _GLUCOSE_HIGH: Final = words(
     "Do what the diabetes team has advised for high values, and drink water. Whoever uses insulin should test for "
@@ -94,9 +95,10 @@ _HEART_VERY_SLOW: Final = words(
     "in case of fainting, chest pain, shortness of breath, cold sweat or confusion."
 )
 _FEVER: Final = words(
-    "Rest, drink plenty, and take a medicine against fever if it helps and is allowed. Ask a doctor if it lasts, or "
-    "soon for somebody old, ill or with a weak immune system. Call {emergency} at once in case of confusion, trouble "
-    "breathing, blue, pale or blotchy skin, or a rash that does not fade when pressed."
+    "One measurement says little: measure again. Rest, drink plenty, and take a medicine against fever if it helps and"
+    " is allowed. Ask a doctor if it lasts, or soon for somebody old, ill or with a weak immune system. Call "
+    "{emergency} at once in case of confusion, trouble breathing, blue, pale or blotchy skin, or a rash that does not "
+    "fade when pressed."
 )
 _COLD: Final = words(
     "Measure again. Go indoors, change wet clothes, wrap up with the head covered, and take a warm drink if fully "
@@ -104,17 +106,18 @@ _COLD: Final = words(
     "slow breathing, call {emergency} at once."
 )
 _PRESSURE_VERY_HIGH: Final = words(
-    "Sit quietly and measure again after a few minutes. If it stays so high, call the doctor today. Call {emergency} at"
-    " once in case of chest or back pain, shortness of breath, numbness or weakness, a change of sight, or trouble "
-    "speaking."
+    "One measurement says little: sit quietly for five minutes and measure again. If it stays so high, call the doctor"
+    " today. Call {emergency} at once in case of chest or back pain, shortness of breath, numbness or weakness, a "
+    "change of sight, or trouble speaking."
 )
 _PRESSURE_HIGH: Final = words(
     "There is no hurry: show these measurements to a doctor or pharmacist within some weeks, and take medicines as they"
     " were prescribed until then."
 )
 _PRESSURE_LOW: Final = words(
-    "Sit or lie down, drink some water, get up slowly, and measure again. Ask a doctor if it comes again or makes "
-    "dizzy. Call {emergency} at once in case of fainting, chest pain, confusion, heavy bleeding or cold, pale skin."
+    "One measurement says little: sit or lie down for five minutes, drink some water, and measure again; get up "
+    "slowly. Ask a doctor if it comes again or makes dizzy. Call {emergency} at once in case of fainting, chest pain, "
+    "confusion, heavy bleeding or cold, pale skin."
 )
 _VALUE_BODY: Final = words("{why} It has been so since {since}.")
 _MEASURED_BODY: Final = words("{why} This was at {since}.")

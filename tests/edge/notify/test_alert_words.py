@@ -212,6 +212,24 @@ def test_every_kind_severity_and_state_says_who_when_and_what_to_do(
     assert still_so(text.title, language).endswith(text.title)
 
 
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("kind", ["blood_glucose_low", "blood_glucose_very_low", "glucose_very_low"])
+def test_nobody_whose_glucose_is_low_is_told_to_wait(kind: str, language: str) -> None:
+    (rule,) = [rule for rule in DEFAULTS if rule.name == kind]
+    body = alert_text(raised_by(rule), "Anna", language, UTC).body
+    rest, sugar = ("rest", "sugar") if language == "en" else ("休息", "糖")
+    assert rest not in body
+    assert sugar in body
+
+
+@pytest.mark.parametrize("kind", ["temperature_high", "systolic_very_high", "diastolic_very_high", "systolic_low"])
+def test_pain_18_a_single_measurement_is_told_to_be_made_again(kind: str) -> None:
+    (rule,) = [rule for rule in DEFAULTS if rule.name == kind]
+    text = alert_text(raised_by(rule), "Anna", zone=UTC)
+    assert "in one measurement" in text.body
+    assert "measure again" in text.guidance
+
+
 def test_what_is_critical_by_default_says_when_to_call_for_help() -> None:
     critical = [rule.name for rule in DEFAULTS if rule.severity is Severity.CRITICAL]
     for guidance in (OTHER_CRITICAL, *(WORDS[kind].guidance for kind in (*critical, Risk.FALL, NEWS2))):
