@@ -94,18 +94,18 @@ class Attention:
 
     def fallen_again(self, alert: Alert, now: float, *, ask_s: float) -> Turn:
         """An open episode in which it has happened anew, after the person had answered that all is well."""
-        until = now + ask_s if ask_s else None
+        snooze = self._snooze_of(alert, now)
         taken = replace(
             alert,
-            told_at=now,
+            told_at=now if snooze is None else self._open[alert.id].told_at,
             acknowledged_at=None,
             acknowledged_by=None,
-            snoozed_until=None,
-            asked_until=until,
+            snoozed_until=None if snooze is None else snooze.until,
+            asked_until=now + ask_s if ask_s and snooze is None else None,
             help_at=None,
         )
         self._open[alert.id] = taken
-        return Turn(taken, f"fallen/{now!r}", now, is_news=True)
+        return Turn(taken, f"fallen/{now!r}", now, is_news=snooze is None)
 
     def acknowledge(self, identifier: str, by: str, now: float) -> Turn:
         """Somebody has taken an alert up; nothing changes where somebody had before.
