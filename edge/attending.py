@@ -225,7 +225,9 @@ class Attending:
         _log.info("nobody has answered", alert=alert.id, kind=alert.kind, told=[step.contact for step in steps])
         notifications = self._audience.again(alert, steps, now, is_fresh=is_fresh)
         self._note(alert, notifications)
-        self._recorder.put(alert, notifications, ())
+        newest = max(steps, key=lambda step: step.number)
+        turn = Turn(alert, f"escalated/{newest.told_at!r}/{newest.number}", now, is_news=False)
+        self._recorder.put(alert, notifications, self._messages(turn))
         return True
 
     def _next_due(self) -> float | None:

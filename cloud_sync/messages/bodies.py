@@ -226,7 +226,11 @@ class _Episode(Identified):
     kind: Word = Field(title="what it is about: a risk, a rule, or what is wrong")
     severity: Severity = Field(title="how much it matters")
     state: AlertState = Field(title="where the episode stands now")
-    turn: Word | None = Field(default=None, title="what has just happened, where that is not the state itself")
+    turn: Word | None = Field(
+        default=None,
+        title="what has just happened, where that is not the state itself, such as graver, acknowledged, snoozed or "
+        "escalated (nobody has answered, and more people are told)",
+    )
     since: Seconds = Field(title="when it began, s")
     opened_at: Seconds = Field(title="when it was told first, s")
     cleared_at: Seconds | None = Field(default=None, title="when it ended, s")
@@ -238,6 +242,10 @@ class AlertMessage(_Episode):
     """One transition of an alert of one person."""
 
     alert: Word = Field(title="id of the episode")
+    asked_until: Seconds | None = Field(
+        default=None, title="until when only the person is asked whether all is well, before others are told, s"
+    )
+    help_at: Seconds | None = Field(default=None, title="when the person has asked for help, s")
     explanation: ExplanationPart = Field(title="why")
 
 

@@ -285,6 +285,8 @@ def alert(home: Home, alert: Alert, turn: str = "", at: float | None = None) -> 
     message = AlertMessage(
         id=identifier,
         alert=alert.id,
+        asked_until=alert.asked_until,
+        help_at=alert.help_at,
         explanation=ExplanationPart(sentence=_clipped(alert.explanation.sentence), numbers=numbers),
         **_episode_fields(alert, turn),
     )

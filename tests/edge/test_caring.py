@@ -219,6 +219,15 @@ async def test_a_question_is_not_put_off_or_taken_up_but_answered(house: AlertHo
 # While nobody answers.
 
 
+async def test_the_broker_knows_too_that_nobody_has_answered(house: AlertHouse) -> None:
+    async with house.running() as attending:
+        await attending.say(house.settings.people[0], house.alert(severity=Severity.CRITICAL))
+        await house.clock.advance(16 * MINUTE)
+    told = house.messages()
+    assert [message.get("turn") for message in told] == [None, "escalated", "escalated", "escalated"]
+    assert len({message["id"] for message in told}) == 4
+
+
 async def test_pain_20_the_next_carer_is_told_while_nobody_answers(house: AlertHouse) -> None:
     async with house.running() as attending:
         await attending.say(house.settings.people[0], house.alert(severity=Severity.CRITICAL))
