@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from html import escape
+from itertools import islice
 from types import MappingProxyType
 from typing import Final
+
+from edge.notify.languages import ENGLISH, language_of, languages
+from edge.phrases import words
 
 STYLE: Final = (
     "body{font:1.2rem/1.5 system-ui,sans-serif;max-width:34rem;margin:12vh auto;padding:0 1.2rem;color:#222;"
@@ -36,35 +41,32 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-# What this process says by itself, where the daemon cannot: title and words, in the languages of the catalogues.
-_SAYINGS: Final[Mapping[int, Mapping[str, tuple[str, str]]]] = MappingProxyType(
+# What this process says by itself, where the daemon cannot: title and words.
+_SAYINGS: Final[Mapping[int, tuple[str, str]]] = MappingProxyType(
     {
-        404: {
-            "en": ("Nothing here", "There is no such page. Open the link from the message itself."),
-            "zh": ("没有这个页面", "请从消息中打开链接。"),
-        },
-        405: {
-            "en": ("Not so", "A page can be looked at, and its button pressed."),
-            "zh": ("不支持", "请使用页面上的按钮。"),
-        },
-        413: {"en": ("Too much", "A press of a button says nothing else."), "zh": ("内容过大", "请使用页面上的按钮。")},
-        429: {
-            "en": ("Too many at once", "Wait for half a minute and try again."),
-            "zh": ("请求过多", "请等半分钟后再试。"),
-        },
-        503: {
-            "en": ("Hearthbeat does not answer", "Nothing was noted. Try again in a minute."),
-            "zh": ("Hearthbeat 没有回应", "您的回答没有被记录。请一分钟后再试。"),
-        },
+        404: (words("Nothing here"), words("There is no such page. Open the link from the message itself.")),
+        405: (words("Not so"), words("A page can be looked at, and its button pressed.")),
+        413: (words("Too much"), words("A press of a button says nothing else.")),
+        429: (words("Too many at once"), words("Wait for half a minute and try again.")),
+        503: (words("Hearthbeat does not answer"), words("Nothing was noted. Try again in a minute.")),
     }
 )
+# Languages of a browser that are looked at: more than anybody speaks.
+_MOST_LANGUAGES: Final = 10
 
 
 def saying(status: int, accepted_languages: str) -> tuple[str, str, str]:
-    """Title, words and language for an HTTP status; `accepted_languages` is what Accept-Language says."""
-    language = "zh" if accepted_languages.strip().lower().startswith("zh") else "en"
-    title, told = _SAYINGS.get(status, _SAYINGS[503])[language]
-    return title, told, language
+    """Title, words and language for an HTTP status; `accepted_languages` is what Accept-Language says.
+
+    Its first language that has a catalogue counts, whatever its region and weight (RFC 9110, 12.5.4): browsers put the
+    one that is preferred first.
+    """
+    accepted = (tag.strip().lower().partition("-")[0] for tag in re.split("[,;]", accepted_languages, maxsplit=20))
+    known = languages()
+    code = next((tag for tag in islice(accepted, _MOST_LANGUAGES) if tag in known), ENGLISH)
+    _ = language_of(code)
+    title, told = _SAYINGS.get(status, _SAYINGS[503])
+    return _(title), _(told), code
 
 
 def html(title: str, told: str, button: str | None, language: str) -> str:

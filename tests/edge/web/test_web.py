@@ -243,3 +243,14 @@ def test_addresses_by_the_thousand_neither_pass_nor_fill_the_memory() -> None:
     allowed = sum(limits.allow(f"2001:db8:{number:x}::1", 0.0) for number in range(3000))
     assert allowed == ALL_BURST
     assert len(limits._addresses) == MOST_ADDRESSES
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [("zh-CN,zh;q=0.9,en;q=0.8", "zh"), ("en-GB", "en"), ("fr, ZH-hant", "zh"), ("", "en"), ("zh" * 9000, "en")],
+)
+def test_what_the_process_says_itself_is_told_in_the_language_of_the_browser(accepted: str, language: str) -> None:
+    title, told, code = pages.saying(404, accepted)
+    assert code == language
+    assert title == {"en": "Nothing here", "zh": "没有这个页面"}[language]
+    assert told
