@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice, takewhile
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Final
 
 from rich.console import Console
 
+from edge import control
 from edge.bluetooth.link import SILENCE_LIMIT_S
 from edge.bluetooth.radio import Radio
 from edge.daemon import Daemon
@@ -34,6 +36,7 @@ from edge.virtual.recording import read_rr
 from edge.virtual.rhythm import story
 from edge.virtual.strap import VirtualStrap
 from edge.virtual.time import VirtualClock
+from edge.web.server import make_server
 
 HOME: Final = "demo"
 PERSON: Final = "wearer"
@@ -100,10 +103,15 @@ class _Performance:
         await broker.start()
         try:
             with tempfile.TemporaryDirectory(prefix="hearthbeat-demo-") as folder:
-                async with VirtualPhone() as phone, VirtualRadio() as radio, asyncio.TaskGroup() as group:
+                async with (
+                    VirtualPhone() as phone,
+                    VirtualRadio() as radio,
+                    _web_pages(Path(folder)) as web,
+                    asyncio.TaskGroup() as group,
+                ):
                     strap = VirtualStrap(radio, self._clock)
                     await strap.start()
-                    daemon = self._daemon(Path(folder), strap, phone, radio, broker)
+                    daemon = self._daemon(Path(folder), strap, phone, radio, broker, web)
                     passing = group.create_task(self._clock.run())
                     running = group.create_task(daemon.run())
                     await daemon.started.wait()
@@ -115,7 +123,13 @@ class _Performance:
             await broker.stop()
 
     def _daemon(
-        self, folder: Path, strap: VirtualStrap, phone: VirtualPhone, radio: VirtualRadio, broker: VirtualBroker
+        self,
+        folder: Path,
+        strap: VirtualStrap,
+        phone: VirtualPhone,
+        radio: VirtualRadio,
+        broker: VirtualBroker,
+        web: dict[str, str],
     ) -> Daemon:
         settings = Settings.model_validate(
             {
@@ -128,7 +142,8 @@ class _Performance:
                         "wearables": [{"address": strap.address, "name": strap.name}],
                     }
                 ],
-                "contacts": [{"id": "phone", "url": phone.url}],
+                "contacts": [{"id": "phone", "url": phone.ntfy_url}],
+                "web": web,
                 "broker": {
                     "summary_every_min": 1,
                     "pseudonyms": False,
@@ -174,7 +189,10 @@ class _Performance:
             self._tell_score(assessment["score"], assessment["reason"])
         for shown in phone.shown[len(scene.phone) :]:
             scene.phone.append((shown.title, shown.body))
-            self._view.event(f"phone: {shown.title}: {shown.body}")
+            buttons = "".join(f" [{button.label}]" for button in shown.buttons)
+            self._view.event(f"phone: {shown.title}: {shown.body}{buttons}")
+            if shown.buttons:
+                self._view.event(f"phone: [{shown.buttons[0].label}] is pressed: {await phone.press(shown.buttons[0])}")
         await asyncio.sleep(LOOK_EVERY_S)
 
     def _tell_score(self, score: float | None, reason: str | None) -> None:
@@ -189,7 +207,7 @@ class _Performance:
         self._scene.arrivals[kind] += 1
         self._scene.newest.append(broker_line(arrival.topic, arrival.payload))
         self._view.event(f"broker: {broker_line(arrival.topic, arrival.payload)}")
-        if kind == "alert":
+        if kind == "alert" and "turn" not in alert_of(arrival.payload):  # that somebody has taken it up is another one
             self._said.append(AlertState(alert_of(arrival.payload)["state"]))
 
     def _seen_enough(self, phone: VirtualPhone) -> bool:
@@ -230,6 +248,24 @@ class _Performance:
             tell("no alert")
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(scene.arrivals.items()))
         tell(f"The broker received {counts or 'nothing'}.")
+
+
+@asynccontextmanager
+async def _web_pages(folder: Path) -> AsyncIterator[dict[str, str]]:
+    """The pages behind the phone's buttons, on a free port of loopback; yields the [web] of the settings."""
+
+    async def ask(request: control.Words) -> control.Words:
+        async with aclosing(control.ask(folder, request, name="links.sock")) as answers:
+            (said,) = [words async for words in answers]
+        return said
+
+    server, listening = make_server(ask), socket.create_server(("127.0.0.1", 0))
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        yield {"url": f"http://127.0.0.1:{listening.getsockname()[1]}", "socket": str(folder / "links.sock")}
+    finally:
+        server.should_exit = True
+        await serving
 
 
 def _heart_of(demo: Demo) -> _Heart:

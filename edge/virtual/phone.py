@@ -1,5 +1,6 @@
-"""A virtual phone: a tiny HTTP server on loopback that takes what Apprise's json:// posts and keeps what it showed.
+"""A virtual phone: a tiny HTTP server on loopback that takes what Apprise posts and keeps what it showed.
 
+It takes Apprise's own json://, and ntfy's way of publishing, with buttons and a picture (https://docs.ntfy.sh/publish/).
 It can misbehave as real channels do: answer with an error, hang, or be out of reach.
 """
 
@@ -8,11 +9,25 @@ from __future__ import annotations
 import asyncio
 import http
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
+from types import MappingProxyType, TracebackType
+from typing import Final, Self
+from urllib.parse import parse_qsl, urlsplit
+from urllib.request import Request, urlopen
 
 from edge.errors import DecodeError
+
+# What a phone that ntfy makes loud would have been told by Apprise's own form.
+_KINDS: Final[Mapping[str, str]] = MappingProxyType({"high": "warning", "max": "failure"})
+
+
+@dataclass(frozen=True, slots=True)
+class ShownButton:
+    """A button beside a message: what it says, and where it posts to."""
+
+    label: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +37,8 @@ class ShownMessage:
     title: str
     body: str
     kind: str
+    buttons: tuple[ShownButton, ...] = ()
+    picture: bytes = b""
 
 
 class VirtualPhone:
@@ -46,6 +63,20 @@ class VirtualPhone:
     def url(self) -> str:
         """The Apprise URL of this phone."""
         return f"json://127.0.0.1:{self.port}"
+
+    @property
+    def ntfy_url(self) -> str:
+        """The Apprise URL of this phone as one that listens to a topic of ntfy, and shows buttons."""
+        return f"ntfy://127.0.0.1:{self.port}/phone"
+
+    async def press(self, button: ShownButton) -> str:
+        """Press a button; what it answers. Raises OSError where nobody, or a refusal, does."""
+
+        def post() -> str:
+            with urlopen(Request(button.url, method="POST"), timeout=10) as answer:  # noqa: S310 -- ours
+                return str(answer.read().decode()).strip()
+
+        return await asyncio.to_thread(post)
 
     async def next_message(self) -> ShownMessage:
         """Wait for the next message that nobody has waited for yet."""
@@ -73,7 +104,7 @@ class VirtualPhone:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            message = _message(await _body(reader))
+            message = _message(*await _request(reader))
             self.rang.set()
             if self.hangs:
                 await asyncio.Event().wait()
@@ -87,26 +118,40 @@ class VirtualPhone:
             writer.close()
 
 
-async def _body(reader: asyncio.StreamReader) -> bytes:
-    """The body of one HTTP/1.1 request that says its length (RFC 9112, 6.3); raises DecodeError when it does not."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length" and value.strip().isdigit():
-            return await reader.readexactly(int(value))
-    raise DecodeError(
-        "a request without Content-Length", where="virtual phone", mend="post to it with Apprise's json://"
-    )
+async def _request(reader: asyncio.StreamReader) -> tuple[str, Mapping[str, str], bytes]:
+    """Target, headers by their names in small letters, and body of one HTTP/1.1 request.
+
+    Raises DecodeError where it does not say its body's length (RFC 9112, 6.3).
+    """
+    first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    length = headers.get("content-length", "")
+    if not length.isdigit():
+        raise DecodeError(
+            "a request without Content-Length", where="virtual phone", mend="post to it with Apprise's json://"
+        )
+    return first.partition(" ")[2].partition(" ")[0], headers, await reader.readexactly(int(length))
 
 
-def _message(body: bytes) -> ShownMessage:
+def _message(target: str, headers: Mapping[str, str], body: bytes) -> ShownMessage:
     try:
+        if "filename" in (query := dict(parse_qsl(urlsplit(target).query))):
+            return _of_ntfy(query, headers, body)
         fields = json.loads(body)
+        if "topic" in fields:
+            return _of_ntfy(fields, headers, b"")
         return ShownMessage(title=fields["title"], body=fields["message"], kind=fields["type"])
     except (ValueError, KeyError, TypeError) as error:
         raise DecodeError(
             "no message of Apprise's JSON form", where="virtual phone", mend="post to it with Apprise's json://"
         ) from error
+
+
+def _of_ntfy(fields: Mapping[str, str], headers: Mapping[str, str], picture: bytes) -> ShownMessage:
+    actions = json.loads(headers.get("x-actions", "[]"))
+    buttons = tuple(ShownButton(action["label"], action["url"]) for action in actions if action["action"] == "http")
+    kind = _KINDS.get(headers.get("x-priority", ""), "info")
+    return ShownMessage(fields["title"], fields["message"], kind, buttons, picture)
 
 
 def _response(status: http.HTTPStatus) -> bytes:

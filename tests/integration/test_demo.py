@@ -34,6 +34,8 @@ async def test_the_simulated_story_ends_at_its_first_alert() -> None:
     assert "Simulated heartbeats" in printed
     assert "link: streaming" in printed
     assert "phone: Wearer: irregular heartbeat" in printed
+    assert "[Acknowledge] [Snooze 1 h]" in printed
+    assert "phone: [Acknowledge] is pressed: Thank you. It is noted that you see to it." in printed
     assert "broker: hearthbeat/v1/demo/wearer/alert" in printed
     assert "1 AF alert raised, 0 cleared" in printed
 
