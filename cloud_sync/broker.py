@@ -23,10 +23,10 @@ KEEP_ALIVE_S: Final = 60
 SESSION_EXPIRY_S: Final = 24 * 3600
 # How long a home may be lost before the broker says so; our choice: a router that restarts takes less.
 WILL_DELAY_S: Final = 60
-# What a broker may send us at once: messages that are not acknowledged, and bytes in one packet. Our choice: a part of
-# a model has at most a quarter of that, and a small machine has no memory for MQTT's own 256 MB.
+# What a broker may send us at once: messages that are not acknowledged, and bytes in one packet. Our choice: commands,
+# receipts and parts of models are smaller, and a small machine has no memory for MQTT's own 256 MB.
 RECEIVE_MAXIMUM: Final = 20
-LARGEST_PACKET: Final = 1024 * 1024
+LARGEST_PACKET: Final = 64 * 1024
 
 # Codes of OpenSSL's x509_vfy.h, as in ssl.SSLCertVerificationError.verify_code.
 _NOT_YET_VALID: Final = 9

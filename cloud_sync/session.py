@@ -140,8 +140,8 @@ class Session:
 
     def exchange(self) -> None:
         """Send what may be sent, then wait until something happens; raises BrokerError when the connection is lost."""
-        self._fill_window()
         self._listening.listen()
+        self._fill_window()
         self._step(min(STEP_S, (self._client.keepalive or KEEP_ALIVE_S) / STEPS))
         if not self._in_flight or len(self._acknowledged) >= ROWS:
             self._delete_acknowledged()

@@ -18,6 +18,7 @@ from cloud_sync.keeper import Keeper
 from cloud_sync.publisher import Publisher
 from cloud_sync.receipts import receipt, receipt_topic
 from cloud_sync.session import Session
+from edge.clock import SystemClock
 from edge.readings import OutboxMessage, Priority
 from edge.store.store import Batch, Store
 from tests.fakes.scripted_broker import ScriptedBroker
@@ -247,6 +248,26 @@ def test_two_homes_of_one_id_do_not_throw_each_other_out_for_ever(broker: Script
     assert "let no other Hearthbeat use the same id under [home]" in str(publisher.state().error)
     threading.Event().wait(0.05)
     assert broker.connections == 1
+
+
+class SetClock(SystemClock):
+    """The machine's clock, until somebody sets it."""
+
+    ahead_s = 0.0
+
+    def wall(self) -> float:
+        return super().wall() + self.ahead_s
+
+
+def test_pain_23_a_clock_that_is_set_ends_the_wait(broker: ScriptedBroker, store: Store) -> None:
+    broker.answer = bytes([0x20, 3, 0, 0x87, 0])
+    clock = SetClock()
+    publisher = Publisher(Broker("127.0.0.1", broker.port, tls=False), store.path, "home", clock=clock)
+    publisher.start()
+    wait_until(lambda: publisher.state().refused)
+    clock.ahead_s = 3600.0
+    wait_until(lambda: broker.connections == 2)
+    publisher.stop()
 
 
 class TestReceipts:

@@ -162,6 +162,7 @@ class Subscriber:
         *,
         user: tuple[str, str] | None = None,
         identifier: str = "subscriber",
+        keep_alive_s: int = 60,
     ) -> None:
         self.arrivals: list[Arrival] = []
         self._topic = topic
@@ -176,7 +177,7 @@ class Subscriber:
         self._client.on_message = self._received
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has no types here
         properties.SessionExpiryInterval = 3600
-        self._client.connect(broker.host, broker.port, clean_start=False, properties=properties)
+        self._client.connect(broker.host, broker.port, keep_alive_s, clean_start=False, properties=properties)
         self._client.loop_start()
         assert self._subscribed.wait(PATIENCE_S)
 
