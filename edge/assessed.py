@@ -39,7 +39,7 @@ def _figures(assessments: list[Assessment]) -> RiskFigures:
         windows=len(assessments),
         assessed=len(scores),
         without=dict(reasons),
-        coverage=round(sum(one.coverage for one in assessments) / len(assessments), _COVERAGE_DIGITS),
+        coverage=round(min(1.0, sum(one.coverage for one in assessments) / len(assessments)), _COVERAGE_DIGITS),
         p5=quantiles[0],
         p50=quantiles[1],
         p95=quantiles[2],

@@ -18,7 +18,7 @@ from edge import machine
 from edge.bluetooth.link import LinkState
 from edge.clock import Clock
 from edge.errors import StoreError
-from edge.readings import NOBODY, RAW_CHANNELS, Alert, Channel, OutboxMessage, Priority
+from edge.readings import CHANNELS, NOBODY, RAW_CHANNELS, Alert, Channel, OutboxMessage, Priority
 from edge.recorder import Recorder
 from edge.store.signals import SECONDS_PER_MINUTE
 from edge.store.store import Batch, Store
@@ -31,6 +31,8 @@ LOOK_S: Final = 30.0
 REST_S: Final = 300.0
 # A battery is told anew when it has lost so much, %. Our choice.
 _BATTERY_STEP: Final = 10.0
+# Of a version no more than the format takes, in characters.
+_LONGEST: Final = 64
 
 _log = structlog.get_logger("health")
 
@@ -100,7 +102,8 @@ class HealthTelling:
 
     async def _health(self, sight: HealthSight) -> OutboxMessage | None:
         figures = await self._recorder.call(self._store.outbox.figures)
-        models, faults = dict(sight.models), sorted({alert.kind for alert in sight.faults})
+        models = {risk: told and told[:_LONGEST] for risk, told in sight.models.items()}
+        faults = sorted({alert.kind for alert in sight.faults})
         if not self._is_due("", (models, faults, figures.parked > 0, figures.over_budget > 0)):
             return None
         at = round(self._clock.wall(), 3)
@@ -109,7 +112,7 @@ class HealthTelling:
         message = HealthMessage(
             id=identifier,
             at=at,
-            version=version("hearthbeat"),
+            version=version("hearthbeat")[:_LONGEST],
             uptime_s=seen.uptime_s,
             running_s=round(self._clock.monotonic() - self._began, 1),
             disk_free_mb=seen.disk_free_mb,
@@ -143,12 +146,18 @@ class HealthTelling:
             device=self._home.pseudonyms.device(wearable.source.device),
             link=wearable.link.value,
             worn=wearable.worn,
-            battery_percent=wearable.battery_percent,
+            battery_percent=_percent(wearable.battery_percent),
             last_heard_at=wearable.last_reading,
             link_losses=wearable.losses,
             malformed_packets=wearable.malformed_packets,
             coverage=coverage,
         )
+
+
+def _percent(level: float | None) -> float | None:
+    """A battery's level, None where what the wearable has sent can be none."""
+    low, high = CHANNELS[Channel.BATTERY].low, CHANNELS[Channel.BATTERY].high
+    return level if level is not None and low <= level <= high else None
 
 
 def _state(wearable: Wearable) -> object:

@@ -28,6 +28,8 @@ from edge.wearable import Wearable
 TELL_S: Final = 5.0
 # How often what has not changed is told again, so that it does not expire, s: a third of the shortest such time.
 AGAIN_S: Final = 60.0
+# Of what a wearable says it is no more than this is shown, in characters. Our choice.
+_LONGEST_MODEL: Final = 64
 _VALUES: Final[Mapping[Channel, ha.Entity]] = MappingProxyType(
     {Channel.HEART_RATE: ha.HEART_RATE, Channel.SPO2: ha.SPO2}
 )
@@ -76,7 +78,7 @@ class HomeAssistant:
         self._answering: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._local: LocalBroker | None = None
-        self.error: str | None = None
+        self.fault: str | None = None
 
     async def run(self) -> None:
         """Tell what changes, until cancelled."""
@@ -89,9 +91,9 @@ class HomeAssistant:
                         self._local = LocalBroker(broker, self._home, self._topics, heard)
                         self._local.start()
                     self.tell()
-                    self.error = self._local.error
+                    self.fault = self._local.error
                 except HearthbeatError as error:  # a file of the settings: it may be there later
-                    self.error = str(error)
+                    self.fault = str(error)
                 self._progress()
                 await self._wait()
         finally:
@@ -134,7 +136,7 @@ class HomeAssistant:
             found.append(ha.Device(self._of(person.id), person.name or person.id, "person", ha.OF_A_PERSON))
         for wearable in self._wearables():
             source = wearable.source
-            model = wearable.facts.get("model") or "wearable"
+            model = wearable.facts.get("model", "")[:_LONGEST_MODEL] or "wearable"
             of = None if source.person == NOBODY else self._of(source.person)
             name = wearable.name or model
             found.append(ha.Device(self._pseudonyms.device(source.device), name, model, ha.OF_A_WEARABLE, of))
@@ -152,8 +154,9 @@ class HomeAssistant:
             self._tell_measured(device, wearable, channel, entity)
         is_heard = wearable.link is LinkState.STREAMING
         self._tell_value(device, ha.LINK, b"ON" if is_heard else b"OFF")
-        if is_heard and wearable.battery_percent is not None:
-            self._tell_value(device, ha.BATTERY, f"{wearable.battery_percent:.0f}".encode())
+        battery, facts = wearable.battery_percent, CHANNELS[Channel.BATTERY]
+        if is_heard and battery is not None and facts.low <= battery <= facts.high:
+            self._tell_value(device, ha.BATTERY, f"{battery:.0f}".encode())
 
     def _tell_person(self, pipeline: Pipeline) -> None:
         device = self._of(pipeline.person.id)

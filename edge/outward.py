@@ -45,16 +45,18 @@ class Outward:
         self._household = household
         self._faults = faults
         self._models = models
-        self._home_assistant: HomeAssistant | None = None
+        self._shown: list[Telling | HomeAssistant] = []
         self.parts: dict[str, Telling | HealthTelling | HomeAssistant] = {}
         home, kept = home_of(settings, store), (store, recorder, clock)
         if home is not None:
             report = progress.register("telling", LIMIT_S)
-            self.parts["telling"] = Telling(settings, *kept, home, household.order, committed, report)
+            telling = Telling(settings, *kept, home, household.order, committed, report)
+            self._shown.append(telling)
+            self.parts["telling"] = telling
             report = progress.register("health", LIMIT_S)
             self.parts["health"] = HealthTelling(home, *kept, self._health_sight, committed, report)
         if settings.home_assistant is not None:
-            self._home_assistant = HomeAssistant(
+            assistant = HomeAssistant(
                 settings,
                 settings.home_assistant,
                 clock,
@@ -64,12 +66,13 @@ class Outward:
                 answer=attending.answer,
                 progress=progress.register("home assistant", LIMIT_S),
             )
-            self.parts["home assistant"] = self._home_assistant
+            self._shown.append(assistant)
+            self.parts["home assistant"] = assistant
 
     @property
     def fault(self) -> str | None:
-        """Why Home Assistant is told nothing now, None where it is, or is not to be."""
-        return None if self._home_assistant is None else self._home_assistant.error
+        """Why somebody is told nothing now, None where everybody is who is to be."""
+        return next((part.fault for part in self._shown if part.fault is not None), None)
 
     def _health_sight(self) -> HealthSight:
         pipelines = self._household.pipelines

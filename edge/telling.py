@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 import tzlocal
+from pydantic import ValidationError
 
 from cloud_sync import messages
 from edge.assessed import assessed_hour
@@ -56,7 +57,7 @@ class Telling:
     """Puts what is due into the outbox, at whole multiples of the settings' `summary_every_min`.
 
     `home` tells, `order` says of a person and channel which wearable comes first, and `told` is called when something
-    has been put there.
+    has been put there. `fault` says why nothing can be told, None where all is well.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Telling:
         self._zone = zone or local_zone()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="telling")
         self._done: float | None = None
-        self._fault: str | None = None
+        self.fault: str | None = None
 
     async def run(self) -> None:
         """Look whether something is due, until cancelled."""
@@ -107,12 +108,14 @@ class Telling:
                 self._progress()
             while await self._tell_stretch(due):
                 self._progress()
-        except StoreError as error:
-            log = _log.debug if str(error) == self._fault else _log.warning
-            log("nothing can be told now", error=str(error))
-            self._fault = str(error)
+        except (StoreError, ValidationError) as error:
+            # What the format cannot tell must not end the watching; it stays marked, and the fault is shown.
+            told = str(error) if isinstance(error, StoreError) else f"a summary cannot be told; report this ({error})"
+            if told != self.fault:
+                _log.warning("nothing can be told now", error=told)
+            self.fault = told
         else:
-            self._done, self._fault = due, None
+            self._done, self.fault = due, None
 
     async def _tell_minutes(self, due: float) -> bool:
         """Tell a batch of everybody's minutes that end no later than `due`; whether there were any."""

@@ -160,7 +160,9 @@ class Home:
 def payload_of(message: Message) -> bytes:
     """Compact JSON; what is not known is left out."""
     fields = message.model_dump(mode="json", exclude_none=True)
-    return json.dumps(_compact(fields), separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return json.dumps(_compact(fields), separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode(
+        errors="replace"
+    )
 
 
 def _compact(value: JsonValue) -> JsonValue:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloud_sync.messages import Home, Kind, Topic, minute_summaries, parse
+from cloud_sync.messages import Home, Kind, Topic, alert, fault, minute_summaries, parse
 from cloud_sync.messages.bodies import Columns, MinutesMessage
 from cloud_sync.messages.examples import EXAMPLES
 from cloud_sync.messages.making import payload_of
@@ -20,7 +20,7 @@ from cloud_sync.messages.parsing import LARGEST_PAYLOAD, LARGEST_TEXT
 from cloud_sync.messages.topics import OF_A_PERSON
 from edge.errors import MessageError, Refused
 from edge.pseudonyms import Pseudonyms
-from edge.readings import CHANNELS, Channel
+from edge.readings import CHANNELS, Alert, AlertState, Channel, Explanation, Priority, Severity
 from edge.signals.summary import Summary
 from edge.store.minutes import DirtyMinute
 
@@ -88,6 +88,17 @@ def test_minutes_survive_the_way_whatever_is_in_them(told: list[tuple[DirtyMinut
             )
             for name, value in (("min", summary.minimum), ("p50", summary.p50), ("max", summary.maximum)):
                 assert getattr(figures, name) == (None if value is None else pytest.approx(value, abs=step))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.text(max_size=2000), st.dictionaries(st.text(max_size=100), st.floats(), max_size=5), st.text(max_size=90))
+def test_an_alert_leaves_whatever_is_in_it(sentence: str, numbers: dict[str, float], kind: str) -> None:
+    why = Explanation(sentence, numbers)
+    told = Alert("a1", "anna", kind, Severity.CRITICAL, AlertState.RAISED, 1.0, 2.0, None, why, "x,y")
+    for message in (alert(HOME, told, kind), fault(HOME, told, kind)):
+        body = parse(message.topic, message.payload).message
+        assert body is not None
+        assert message.priority is not Priority.SUMMARY
 
 
 PAYLOAD: dict[str, Any] = json.loads(payload_of(EXAMPLES[Kind.MINUTES]))

@@ -103,6 +103,15 @@ async def test_a_wearable_is_told_by_its_pseudonym_with_what_is_known_of_it(tmp_
     assert (strap.last_heard_at, strap.coverage) == (START + 29 * 60.0 + 30.0, 0.5)
 
 
+async def test_a_battery_level_that_cannot_be_is_not_known_and_ends_nothing(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        here.strap.battery_percent = 200.0
+        told = await here.after(0.0)
+    (devices,) = [one.message for one in told if one.person is not None]
+    assert isinstance(devices, DevicesMessage)
+    assert devices.devices[0].battery_percent is None
+
+
 async def test_what_was_never_heard_is_not_known_rather_than_zero(tmp_path: Path) -> None:
     async with house(tmp_path) as here:
         told = await here.after(0.0)

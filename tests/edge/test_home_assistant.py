@@ -332,20 +332,20 @@ async def test_a_broker_that_is_away_is_told_and_found_again(tmp_path: Path) -> 
         await asyncio.to_thread(broker.stop)
         await becomes(lambda: here.local_error)
         await here.clock.advance(TELL_S)
-        assert "127.0.0.1" in str(here.assistant.error)
+        assert "127.0.0.1" in str(here.assistant.fault)
         here.listener.arrivals.clear()
         await asyncio.to_thread(broker.start)
         await here.told(f"{ROOT}/status", "online")
         await here.until(lambda arrivals: any(a.topic == CONFIG and a.payload and not a.retained for a in arrivals))
         await here.clock.advance(TELL_S)
-        assert here.assistant.error is None
+        assert here.assistant.fault is None
     broker.stop()
 
 
 async def test_wrong_settings_are_told_and_hurt_nobody(mosquitto: Mosquitto, tmp_path: Path) -> None:
     here = House(mosquitto, tls=True, ca_file=str(tmp_path / "nothing.pem"))
     running = asyncio.create_task(here.assistant.run())
-    await becomes(lambda: "nothing.pem" in str(here.assistant.error))
+    await becomes(lambda: "nothing.pem" in str(here.assistant.fault))
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     here.listener.close()

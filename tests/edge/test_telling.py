@@ -17,6 +17,7 @@ from cloud_sync.messages.bodies import AssessmentsMessage, DayMessage, HourMessa
 from edge.readings import CHANNELS, Assessment, Channel, Reading, Risk
 from edge.recorder import Recorder
 from edge.settings import Settings
+from edge.signals.summary import Summary
 from edge.store.store import Batch, Store
 from edge.telling import GRACE_S, Telling, day_of, home_of
 from tests.fakes.clock import ManualClock
@@ -234,12 +235,12 @@ async def test_a_backfill_of_days_of_two_people_is_told_in_whole_messages(tmp_pa
     async with telling(tmp_path) as told:
         for person in ("anna", "bert"):
             told.store.commit(
-                Batch([sample(START + 300.0 * n + 1.0, 100.0, Channel.GLUCOSE, person) for n in range(2 * 288)])
+                Batch([sample(START + 300.0 * n + 1.0, 100.0, Channel.GLUCOSE, person) for n in range(288)])
             )
         everything = await told.at(START + 72 * HOUR)
     batches = [one for one in everything if one.kind is Kind.MINUTES]
-    assert len(batches) == 2 * 10
-    assert len(minutes_of(batches)) == 2 * 2 * 288
+    assert len(batches) == 2 * 5
+    assert len(minutes_of(batches)) == 2 * 288
     assert {one.kind for one in everything} == {Kind.MINUTES, Kind.HOUR, Kind.DAY}
     assert len({one.id for one in everything}) == len(everything)
 
@@ -252,6 +253,20 @@ async def test_what_cannot_be_read_now_is_told_later(tmp_path: Path, monkeypatch
         assert await told.at(START + HOUR + GRACE_S) == []
         monkeypatch.setattr(told.store, "path", path)
         assert len(await told.at(START + HOUR + 2 * GRACE_S)) == 2
+
+
+async def test_what_the_format_cannot_tell_ends_nothing_and_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with telling(tmp_path) as told:
+        told.store.commit(Batch(readings=[sample(START + 1.0, 60.0)]))
+        impossible = {Channel.HEART_RATE: Summary(n=-1, coverage=7.0, artefacts=None)}
+        with monkeypatch.context() as broken:
+            broken.setattr("edge.telling.summaries_of", lambda *_: impossible)
+            assert await told.at(START + HOUR + GRACE_S) == []
+        assert "report this" in str(told.telling.fault)
+        assert len(await told.at(START + HOUR + 2 * GRACE_S)) == 2
+        assert told.telling.fault is None
 
 
 def test_a_home_without_a_broker_tells_nobody(tmp_path: Path) -> None:
