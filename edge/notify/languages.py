@@ -23,10 +23,12 @@ from typing import Final
 
 import structlog
 
-from edge.phrases import Phrase, Value
+from edge.phrases import Phrase, Value, words
 
 ENGLISH: Final = "en"
 LOCALE: Final = Path(__file__).with_name("locale")
+# What stands between whole and tenths.
+DECIMAL_POINT: Final = words(".")
 _FILE: Final = "LC_MESSAGES/hearthbeat.po"
 # Glucose in mg/dL of one mmol/L: its molar mass is 180.156 g/mol (C6H12O6, standard atomic weights).
 MG_DL_PER_MMOL_L: Final = 18.0156
@@ -46,6 +48,7 @@ class Language:
         self.code = code
         self.messages = messages
         self._form = form
+        self._point = messages.get(DECIMAL_POINT, (DECIMAL_POINT,))[0]
 
     def __call__(self, text: str, /, **values: Value) -> str:
         """`text`, which is English, in this language, filled with `values`."""
@@ -91,8 +94,8 @@ class Language:
         if isinstance(value, str):
             return self.tell(value)
         if form.startswith("mmol"):
-            return format(value / MG_DL_PER_MMOL_L, f"{form[4:] or '.1'}f")
-        return format(value, form)
+            value, form = value / MG_DL_PER_MMOL_L, f"{form[4:] or '.1'}f"
+        return format(value, form).replace(".", self._point)
 
 
 def languages() -> list[str]:

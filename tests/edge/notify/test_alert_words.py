@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from edge.signals import atrial_fibrillation, fall, hypoglycaemia, sleep_apnoea
 from edge.signals.news2 import Vitals, news2
 from edge.signals.night_baseline import Night, judge_nights
 from edge.store.assessments import read_explanation, write_explanation
+from edge.store.store import Batch, Store
 
 AT = 1_780_000_000.0
 KINDS = [*Risk, RESTING_HEART_RATE, NEWS2, *(rule.name for rule in DEFAULTS)]
@@ -240,6 +242,16 @@ def test_what_is_critical_by_default_says_when_to_call_for_help() -> None:
 def test_nobody_is_promised_anything(text: str) -> None:
     for claim in ("you are fine", "nothing to worry", "all is well", "diagnos", "healthy", "safe now"):
         assert claim not in text.lower()
+
+
+def test_an_alert_is_told_in_chinese_after_a_restart(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.db") as store:
+        store.commit(Batch(alerts=[PEOPLE[0], replace(HOUSE[0], id="fault")]))
+    with Store(tmp_path / "store.db") as store:
+        told, fault = sorted(store.alerts.open_alerts(), key=lambda alert: alert.subject)
+    assert alert_text(told, "Anna", "zh", UTC).body == alert_text(PEOPLE[0], "Anna", "zh", UTC).body
+    assert fault_text(fault, ["x"], "zh", UTC).body == fault_text(HOUSE[0], ["x"], "zh", UTC).body
+    assert told.explanation == PEOPLE[0].explanation, "and reads the same in English"
 
 
 def test_an_alert_that_an_older_version_has_stored_is_told_by_its_sentence() -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import ast
+import copy
 import io
+import json
+import pickle
 import shutil
 from collections.abc import Iterator
 from functools import cache
@@ -159,6 +162,12 @@ msgstr[0] "{n:.0f} minuta"
 msgstr[1] "{n:.0f} minuty"
 msgstr[2] "{n:.0f} minut"
 
+msgid "."
+msgstr ","
+
+msgid "{value:.1f} °C"
+msgstr "{value:.1f} °C"
+
 msgid "{value:.0f} %"
 msgstr "{value:d} {what}"
 """,
@@ -174,6 +183,7 @@ def test_another_language_is_one_file(polish: Path) -> None:
     assert languages.languages() == ["en", "pl", "zh"]
     told = [language_of("pl").tell(several("{n:.0f} minute", "{n:.0f} minutes", n)) for n in (1, 2, 5, 22)]
     assert told == ["1 minuta", "2 minuty", "5 minut", "22 minuty"]
+    assert language_of("pl").tell(phrase("{value:.1f} °C", value=36.9)) == "36,9 °C"
 
 
 def test_a_translation_that_does_not_fit_is_told_in_english(polish: Path) -> None:
@@ -226,6 +236,13 @@ def test_a_phrase_survives_the_store(value: str | float, n: int, name: str) -> N
     assert isinstance(back, Phrase)
     assert (back, back.template, back.many, dict(back.values)) == (made, made.template, made.many, dict(made.values))
     assert packed(back) == packed(made)
+
+
+def test_a_phrase_can_be_copied_and_sent_to_another_process() -> None:
+    made = several("{n} {what}", "{n} {what}s", 3, what=phrase("{size:.0f} m", size=2.0))
+    for twin in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+        assert (twin, packed(twin)) == (made, packed(made))
+    assert json.loads(json.dumps({"sentence": made})) == {"sentence": "3 2 ms"}
 
 
 def test_text_that_is_no_phrase_is_stored_as_it_is_and_told_as_it_is() -> None:
