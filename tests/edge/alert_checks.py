@@ -164,8 +164,8 @@ class Checks:
         if contact not in told_first(alert) or is_asked or alert.id in self.fine:
             return
         began = any(turns[turn] for turn in ("raised", "graver", "unanswered", "help", "again"))
-        taken_up = alert.kind == Risk.FALL and alert.acknowledged_at is not None
-        assert began == (alert.told_at is not None) or taken_up, (alert, turns)
+        only_asked = alert.kind == Risk.FALL and (alert.acknowledged_at is not None or self.falls_again[alert.id] > 0)
+        assert began == (alert.told_at is not None) or only_asked, (alert, turns)
 
     def news_rest_on_fresh_data_and_keep_to_the_answers(self) -> None:
         alerts = {alert.id: alert for alert in self.stored}
