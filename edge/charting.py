@@ -19,10 +19,11 @@ import structlog
 from numpy.typing import NDArray
 
 from edge.alerts.thresholds import ThresholdRule
-from edge.daily_word import WEEKLY, person_of
+from edge.daily_word import person_of
 from edge.errors import StoreError
 from edge.nights import RESTING_HEART_RATE, minute_rates, stored_nights
 from edge.notify.charts import Chart
+from edge.notify.texts import WEEKLY
 from edge.readings import CHANNELS, UNSOUND, Alert, AlertState, Channel, Notification, Risk
 from edge.rule_settings import rules_of
 from edge.settings import PersonSettings

@@ -17,13 +17,10 @@ import numpy as np
 from edge.alerts.wearable_words import called
 from edge.daily_facts import HOUR_S, IN_RANGE_MG_DL, LEAST_OF_DAY, Facts, Glucose, Trend
 from edge.notify.languages import ENGLISH, Language, language_of
-from edge.notify.texts import AlertText, alert_text, clock_time, day_name, fault_text
+from edge.notify.texts import DAILY, SUMMARIES, WEEKLY, AlertText, alert_text, clock_time, day_name, fault_text
 from edge.phrases import Value, listed, phrase, words
 from edge.readings import Alert, AlertState, Channel, Notification, Severity
 
-# The turns of its notifications, by which its picture is chosen too (see charting).
-DAILY: Final = "daily"
-WEEKLY: Final = "weekly"
 # Changes that are worth a word: 3 beats a minute in the middle of a week's nights are our choice; 5 % more or less time
 # in range is what Battelino et al., Diabetes Care 42:1593, 2019, call clinically significant.
 RESTING_CHANGE_BPM: Final = 3.0
@@ -49,7 +46,7 @@ def about(person: str) -> str:
 
 def person_of(notification: Notification) -> str | None:
     """Whose word a notification is; None where it is none."""
-    is_word = notification.turn in {DAILY, WEEKLY} and notification.alert_id.startswith(_ABOUT)
+    is_word = notification.turn in SUMMARIES and notification.alert_id.startswith(_ABOUT)
     return notification.alert_id.removeprefix(_ABOUT) if is_word else None
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from edge.notify.bundles import Bundle, Story
 from edge.notify.languages import Language, language_of
 from edge.notify.phone import Contact, Message
-from edge.notify.texts import LATE_AFTER_S, clock_time
+from edge.notify.texts import LATE_AFTER_S, SUMMARIES, clock_time
 from edge.readings import Notification, Severity
 
 # Letters of a digest with whole texts; a longer one holds titles. Pushover takes 1,024 letters (Apprise's channel says
@@ -31,7 +31,8 @@ def composed(bundle: Bundle, contact: Contact, now: float, zone: tzinfo | None =
     title, body = _told(story, _)
     ended = clock_time(newest.created, now, zone, contact.language)
     when = {"began": clock_time(story.began, now, zone, contact.language), "ended": ended}
-    is_late = now - newest.created > LATE_AFTER_S
+    # A summary of a day says which day it is of: nothing happened when it was made.
+    is_late = now - newest.created > LATE_AFTER_S and newest.turn not in SUMMARIES
     was_quiet = contact.quiet_hours is not None and contact.quiet_hours.until(newest.created, zone) is not None
     if story.is_over and is_late and not was_quiet:
         body = _("It began at {began} and was over at {ended}; it reaches you late. {body}", **when, body=body)
@@ -43,7 +44,7 @@ def composed(bundle: Bundle, contact: Contact, now: float, zone: tzinfo | None =
         body = _("This happened at {time}; it reaches you late. {body}", time=ended, body=body)
     if any(part.perhaps_repeated for part in story.parts):
         title = _("Perhaps a repeat: {title}", title=title)
-    return Message(title, body, _severity(story))
+    return Message(title, body, _severity(story), turn=newest.turn)
 
 
 def _digest(stories: Sequence[Story], contact: Contact, now: float, zone: tzinfo | None) -> Message:

@@ -19,6 +19,10 @@ from edge.readings import Alert, AlertState, DueNotification, Severity
 
 # Our choice: younger than this, "now" is still true enough.
 LATE_AFTER_S: Final = 120.0
+# The turns of messages that sum up a day or a week, by which their picture is chosen too.
+DAILY: Final = "daily"
+WEEKLY: Final = "weekly"
+SUMMARIES: Final = frozenset({DAILY, WEEKLY})
 _MONTHS: Final = (
     words("January"),
     words("February"),

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,11 @@ from edge.cli import main
 from edge.daily_facts import Facts, Glucose, Spread, Trend
 from edge.daily_round import GRACE_S, DailyRound, Due, due_words, word_of
 from edge.daily_word import about, word_id, word_text
+from edge.notify.bundles import bundles
+from edge.notify.digest import composed
 from edge.notify.languages import languages
+from edge.notify.phone import Contact
+from edge.notify.quiet import QuietHours
 from edge.notify.texts import AlertText
 from edge.phrases import phrase
 from edge.readings import (
@@ -34,6 +38,7 @@ from edge.readings import (
     DueNotification,
     Explanation,
     FaultKind,
+    Notification,
     Quality,
     Reading,
     Risk,
@@ -436,3 +441,19 @@ def test_what_is_still_so_says_since_when(store: Store, tmp_path: Path) -> None:
     body = word(store, home(tmp_path)).body
     assert "- Anna: low oxygen, since 00:00 on 21 November" in body
     assert replace(WHY).sentence not in body, "what to do was told with the alert"
+
+
+def test_of_words_that_waited_the_newest_is_told_as_what_it_is() -> None:
+    quiet = Contact("own", (), quiet_hours=QuietHours(time(22), time(9)))
+    words = [
+        DueNotification(
+            Notification(f"n{day}", about("anna"), "own", f"Day {day}", "Body", Severity.INFO, at, turn="daily"),
+            0,
+            False,
+        )
+        for day, at in enumerate((NOW - DAY, NOW))
+    ]
+    assert bundles(words, quiet, [], NOW + 60.0, UTC) == [], "it wakes nobody"
+    (bundle,) = bundles(words, quiet, [], NOW + 3600.0, UTC)
+    message = composed(bundle, quiet, NOW + 3600.0, UTC)
+    assert (message.title, message.body) == ("Day 1", "Body"), "nothing has happened at the time it was written"
