@@ -131,6 +131,7 @@ class LocalBroker:
         self._loop.call_soon_threadsafe(what, *about)
 
     def _complain(self, error: str) -> None:
+        error = error.replace("[broker]", "[home_assistant]")
         if error != self.error:
             _log.warning("home assistant is not told", error=error)
         self.error = error

@@ -25,7 +25,7 @@ from edge.errors import BrokerError, HearthbeatError, ModelError, SettingsError,
 from edge.notify.phone import SendingProcess
 from edge.risks.catalogue import model_folders
 from edge.risks.model import RiskModel
-from edge.settings import Settings, WebSettings, load_settings
+from edge.settings import HomeAssistantSettings, Settings, WebSettings, load_settings
 
 _MEGABYTE: Final = 1024 * 1024
 
@@ -78,6 +78,8 @@ class Doctor:
         async for check in self._contacts(settings):
             yield check
         yield await self._broker(settings)
+        if settings.home_assistant is not None:
+            yield await self._home_assistant(settings.home_assistant, settings.home.id)
         if settings.web is not None:
             yield await self._buttons(settings.web)
         for fault in (daemon or {}).get("open_faults", []):
@@ -192,6 +194,15 @@ class Doctor:
         except BrokerError as error:
             return _wrong("broker", error)
         return Check("broker", Verdict.OK, f"{broker.address} takes us")
+
+    async def _home_assistant(self, table: HomeAssistantSettings, home: str) -> Check:
+        broker = Broker(**table.connection)
+        try:
+            await asyncio.to_thread(knock, broker, home)
+        except BrokerError as error:
+            what, mend = (text.replace("[broker]", "[home_assistant]") for text in (error.what, error.mend))
+            return Check("home assistant", Verdict.WRONG, f"{error.where}: {what}", mend)
+        return Check("home assistant", Verdict.OK, f"its broker {broker.address} takes us")
 
     async def _buttons(self, web: WebSettings) -> Check:
         """Whether the web process takes connections here; whether phones reach it by its URL only they can tell."""

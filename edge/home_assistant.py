@@ -93,7 +93,7 @@ class HomeAssistant:
                     self.tell()
                     self.fault = self._local.error
                 except HearthbeatError as error:  # a file of the settings: it may be there later
-                    self.fault = str(error)
+                    self.fault = str(error).replace("[broker]", "[home_assistant]")
                 self._progress()
                 await self._wait()
         finally:

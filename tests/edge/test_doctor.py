@@ -111,12 +111,15 @@ async def test_a_broker_that_takes_us_is_well_and_one_that_does_not_says_why(
     broker.start()
     (tmp_path / "password").write_text("right\n")
     table = f'\n[broker]\nhost = "{broker.host}"\nport = {broker.port}\ntls = false\nusername = "home"\n'
-    write(config, SETTINGS + table + 'password_file = "password"\n')
-    assert (await examined(config, radio))["broker"].verdict is Verdict.OK
+    table += 'password_file = "password"\n'
+    write(config, SETTINGS + table + table.replace("[broker]", "[home_assistant]"))
+    well = await examined(config, radio)
+    assert (well["broker"].verdict, well["home assistant"].verdict) == (Verdict.OK, Verdict.OK)
     (tmp_path / "password").write_text("wrong\n")
-    refused = (await examined(config, radio))["broker"]
-    assert refused.verdict is Verdict.WRONG
-    assert "password" in (refused.mend or "")
+    checks = await examined(config, radio)
+    for name, table_name in (("broker", "[broker]"), ("home assistant", "[home_assistant]")):
+        assert checks[name].verdict is Verdict.WRONG
+        assert f"password_file under {table_name}" in (checks[name].mend or "")
     broker.stop()
     gone = (await examined(config, radio))["broker"]
     assert gone.verdict is Verdict.WRONG
