@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ WILL_DELAY_S: Final = 60
 RECEIVE_MAXIMUM: Final = 20
 LARGEST_PACKET: Final = 64 * 1024
 
+# What a host name or address with a port has none of, and how long it may be (RFC 1035, 2.3.4).
+_NOT_OF_A_HOST: Final = re.compile(r"[^0-9A-Za-z.:\[\]-]")
+_LONGEST_HOST: Final = 255
 # Codes of OpenSSL's x509_vfy.h, as in ssl.SSLCertVerificationError.verify_code.
 _NOT_YET_VALID: Final = 9
 _HAS_EXPIRED: Final = 10
@@ -119,10 +123,15 @@ def silence(what: str, broker: Broker) -> BrokerError:
     return BrokerError(what, where=broker.address, mend="check that it runs, and port, tls and protocol under [broker]")
 
 
-def refusal(what: str, reason: ReasonCode, broker: Broker) -> BrokerError:
-    """What the broker says, as what, where and how to mend it; by its kind one can tell whether waiting helps."""
+def refusal(what: str, reason: ReasonCode, broker: Broker, properties: Properties | None = None) -> BrokerError:
+    """What the broker says, as what, where and how to mend it; by its kind one can tell whether waiting helps.
+
+    Another server that it names is told, but not believed: our password goes to nobody whom the settings do not name.
+    """
     mend = MENDS.get(reason.value)
     told = f"{what}: {str(reason).lower()}"
+    if another := _NOT_OF_A_HOST.sub("", str(getattr(properties, "ServerReference", ""))[:_LONGEST_HOST]):
+        told = f"{told}, which is {another}"
     if mend is not None:
         return BrokerRefusedError(told, where=broker.address, mend=mend)
     if reason.value in BUSY:

@@ -109,6 +109,7 @@ class Session:
         self._pause_s = FIRST_PAUSE_S
         self._answer: ReasonCode | None = None
         self._farewell: ReasonCode | None = None
+        self._said: Properties | None = None
         self._heard_at = self._moved_at = time.monotonic()
         self._why = self._alert = ""
         self._client = make_client(broker, f"hearthbeat-{home}")
@@ -135,7 +136,7 @@ class Session:
             self._step(limit - time.monotonic())
         self._client.on_log = None
         if self._answer.is_failure:
-            raise refusal("it refuses the connection", self._answer, self._broker)
+            raise refusal("it refuses the connection", self._answer, self._broker, self._said)
         self._publish_status(online=True)
 
     def exchange(self) -> None:
@@ -215,7 +216,7 @@ class Session:
     def _lost(self) -> NoReturn:
         """The connection has ended."""
         if self._farewell is not None:
-            self._end(refusal("it ended the connection", self._farewell, self._broker))
+            self._end(refusal("it ended the connection", self._farewell, self._broker, self._said))
         if self._alert:
             self._end(hung_up(self._alert, self._broker))
         lost = (
@@ -346,7 +347,7 @@ class Session:
         reason: ReasonCode,
         properties: Properties | None,
     ) -> None:
-        self._answer = reason
+        self._answer, self._said = reason, properties
         # The broker's own limits (MQTT 5.0, 3.2.2.3.3 to 3.2.2.3.6), absent where it has none; it may not say 0.
         self._window = min(self._window, getattr(properties, "ReceiveMaximum", 0) or self._window)
         self._largest = getattr(properties, "MaximumPacketSize", None)
@@ -377,10 +378,10 @@ class Session:
         _userdata: object,
         flags: mqtt.DisconnectFlags,
         reason: ReasonCode,
-        _properties: Properties | None,
+        properties: Properties | None,
     ) -> None:
         if flags.is_disconnect_packet_from_server:
-            self._farewell = reason
+            self._farewell, self._said = reason, properties
 
     def _on_log(self, _client: mqtt.Client, _userdata: object, level: int, text: str) -> None:
         # In the middle of connecting, only what TLS says is of interest.

@@ -226,7 +226,9 @@ class HouseFaults:
             self._taken_at = (broker.taken, sight.monotonic)
         assert self._taken_at is not None  # noqa: S101 -- set where it was None
         sentence: str | None = None
-        if sight.monotonic - self._taken_at[1] >= STUCK_S:
+        if broker.connected and broker.complaint:
+            sentence = phrase("The broker is connected, but {why}.", why=_stripped(broker.complaint))
+        elif sight.monotonic - self._taken_at[1] >= STUCK_S:
             sentence = several(
                 "The broker is connected but takes nothing; {n:.0f} message waits here. Look into its log, or restart "
                 "it.",
@@ -234,8 +236,6 @@ class HouseFaults:
                 "it.",
                 broker.waiting,
             )
-        elif broker.connected and broker.complaint:
-            sentence = phrase("The broker is connected, but {why}.", why=_stripped(broker.complaint))
         self._note(found, sight, (FaultKind.OUTBOX_STUCK, OUTBOX), sentence, Severity.INFO)
         self._look_at_parked(broker, sight, found)
         self._look_at_dropped(broker, sight, found)

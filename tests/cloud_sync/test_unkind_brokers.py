@@ -83,10 +83,13 @@ def waiting(store: Store) -> list[str]:
     return [message.id for message in store.outbox.next_messages(100)]
 
 
+@pytest.mark.parametrize("theirs", [None, 1])
 def test_a_link_on_which_packets_vanish_is_noticed_within_one_and_a_half_keep_alives(
-    broker: ScriptedBroker, store: Store, start: Start
+    broker: ScriptedBroker, store: Store, start: Start, theirs: int | None
 ) -> None:
-    publisher = start(Broker("127.0.0.1", tls=False, keep_alive_s=1))
+    if theirs is not None:  # a Server Keep Alive (MQTT 5.0, 3.2.2.3.14) takes the place of ours
+        broker.answer = bytes([0x20, 6, 0, 0, 3, 0x13, 0, theirs])
+    publisher = start(Broker("127.0.0.1", tls=False, keep_alive_s=1 if theirs is None else 3600))
     say_online(broker)
     broker.acknowledge(broker.next()[0])
     assert broker.next()[1] == "t/1"
@@ -219,6 +222,15 @@ def test_a_refused_connection_says_what_to_do_and_is_not_tried_in_a_hurry(
     threading.Event().wait(0.05)
     assert broker.connections == 1
     assert wait.first >= (1.0 if wait is publishing.LOST else 30.0)
+
+
+def test_a_broker_that_has_moved_is_told_but_not_followed(broker: ScriptedBroker, start: Start) -> None:
+    where = b"other.example\n:8883"
+    broker.answer = bytes([0x20, 6 + len(where), 0, 0x9D, 3 + len(where), 0x1C, 0, len(where)]) + where
+    publisher = start(pace=1.0)
+    wait_until(lambda: publisher.state().error is not None)
+    assert "server moved, which is other.example:8883; set host" in str(publisher.state().error)
+    assert publisher.state().refused
 
 
 def test_a_broker_that_takes_qos_0_only_is_refused(broker: ScriptedBroker, start: Start) -> None:
