@@ -22,6 +22,7 @@ from edge.store.connection import Connection, store_error
 from edge.store.links import Links
 from edge.store.memories import Memories
 from edge.store.minutes import Minutes
+from edge.store.model_updates import ModelUpdates
 from edge.store.notifications import Notifications
 from edge.store.outbox import Outbox
 from edge.store.pseudonyms import stored_pseudonyms
@@ -78,6 +79,7 @@ class Store:
         self.minutes = Minutes(self._connection, self.outbox, self.stretches)
         self.claims = Claims(self._connection, self.signals, self.minutes)
         self.commands = Commands(self._connection, self.outbox)
+        self.model_updates = ModelUpdates(self._connection, self.outbox)
         self.links = Links(self._connection)
 
     def commit(self, batch: Batch) -> None:
