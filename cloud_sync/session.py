@@ -30,6 +30,7 @@ from cloud_sync import messages
 from cloud_sync.broker import KEEP_ALIVE_S, Broker, hung_up, make_client, refusal, send_connect, set_will, silence
 from cloud_sync.listening import Hearing, Listening
 from cloud_sync.packets import EXPIRING, never_goes
+from cloud_sync.pulse import STEPS, Pulse
 from cloud_sync.receipts import read_receipt, receipt_topic
 from cloud_sync.receipts_awaited import ReceiptsAwaited
 from cloud_sync.refusals import (
@@ -54,13 +55,6 @@ STEP_S: Final = 5.0
 # How long the broker may take to answer CONNECT, and to acknowledge what is in flight when we stop, s. Our choice.
 ANSWER_LIMIT_S: Final = 10.0
 FAREWELL_LIMIT_S: Final = 3.0
-# How long a broker that lives may leave a message without an answer, s: then the connection is made anew, for only at
-# a new one may a message be sent again (MQTT 5.0, 4.4). Our choice.
-ACKNOWLEDGE_LIMIT_S: Final = 120.0
-# A broker is lost when nothing has come from it for so many keep-alives: with the step in which that is noticed, an
-# eighth of one, it is the one and a half that it allows us too (MQTT 5.0, 3.1.2.10). paho alone would wait twice.
-LOST_AFTER: Final = 1.375
-STEPS: Final = 8
 # How long nothing is sent when the broker says that its quota is used up, s, doubling. Our choice: quotas are counted
 # by the minute, the hour or the day.
 FIRST_PAUSE_S: Final = 60.0
@@ -110,7 +104,7 @@ class Session:
         self._answer: ReasonCode | None = None
         self._farewell: ReasonCode | None = None
         self._said: Properties | None = None
-        self._heard_at = self._moved_at = time.monotonic()
+        self._pulse = Pulse()
         self._why = self._alert = ""
         self._client = make_client(broker, f"hearthbeat-{home}")
         self._listening = Listening(self._client, broker.protocol, hearing)
@@ -128,8 +122,8 @@ class Session:
     def connect(self) -> None:
         """Open the connection and say that the home is online; raises BrokerError when the broker does not take it."""
         send_connect(self._client, self._broker)
-        self._heard_at = time.monotonic()
-        limit = self._heard_at + ANSWER_LIMIT_S
+        self._pulse.heard()
+        limit = time.monotonic() + ANSWER_LIMIT_S
         while self._answer is None:
             if time.monotonic() > limit:
                 raise silence("it does not answer", self._broker)
@@ -198,20 +192,15 @@ class Session:
             self._waiting.clear()  # what is new may be more urgent than what was read before
             self._look_at = 0.0
         if buffered or connection in readable:
-            self._heard_at = time.monotonic()
+            self._pulse.heard()
             if self._client.loop_read() == mqtt.MQTT_ERR_PROTOCOL:
                 self._why = "it sent what is no MQTT"
         if connection in writable:
             self._client.loop_write()
         self._client.loop_misc()
-        self._notice_silence()
-
-    def _notice_silence(self) -> None:
-        now, keep_alive_s = time.monotonic(), self._client.keepalive
-        if self._answer is not None and keep_alive_s and now - self._heard_at > LOST_AFTER * keep_alive_s:
-            self._end(silence("nothing comes from it any more", self._broker))
-        if self._in_flight and now - self._moved_at > ACKNOWLEDGE_LIMIT_S:
-            self._end(silence("it does not acknowledge what it gets", self._broker))
+        trouble = self._pulse.trouble(self._client.keepalive, waiting=bool(self._in_flight))
+        if self._answer is not None and trouble is not None:
+            self._end(silence(trouble, self._broker))
 
     def _lost(self) -> NoReturn:
         """The connection has ended."""
@@ -265,7 +254,7 @@ class Session:
 
     def _send(self, message: OutboxMessage) -> None:
         if not self._in_flight:
-            self._moved_at = time.monotonic()
+            self._pulse.moved()
         properties = None if self._broker.protocol != "5" else EXPIRING[message.priority]
         sending = self._client.publish(message.topic, message.payload, qos=1, properties=properties)
         self._in_flight[sending.mid] = message
@@ -302,7 +291,7 @@ class Session:
         payload = messages.status(online=online, at=self._clock.wall())
         sending = self._client.publish(messages.status_topic(self._home), payload, qos=1, retain=self._retains)
         self._in_flight[sending.mid] = None
-        self._moved_at = time.monotonic()
+        self._pulse.moved()
 
     def _took(self, message: OutboxMessage, code: int) -> None:
         self.sent += 1
@@ -362,7 +351,7 @@ class Session:
     ) -> None:
         self._alive()
         message = self._in_flight.pop(mid)
-        self._moved_at = time.monotonic()
+        self._pulse.moved()
         failed = reason.value >= FIRST_FAILURE
         if message is not None:
             if failed:

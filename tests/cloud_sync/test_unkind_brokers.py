@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cloud_sync import publisher as publishing
-from cloud_sync import receipts_awaited, refusals, session
+from cloud_sync import pulse, receipts_awaited, refusals, session
 from cloud_sync.broker import Broker
 from cloud_sync.keeper import Keeper
 from cloud_sync.publisher import Publisher
@@ -102,7 +102,7 @@ def test_a_link_on_which_packets_vanish_is_noticed_within_one_and_a_half_keep_al
 def test_a_message_that_is_never_acknowledged_is_sent_again(
     broker: ScriptedBroker, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "ACKNOWLEDGE_LIMIT_S", 0.2)
+    monkeypatch.setattr(pulse, "ACKNOWLEDGE_LIMIT_S", 0.2)
     monkeypatch.setattr(session, "STEP_S", 0.1)
     start()
     say_online(broker)
