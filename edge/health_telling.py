@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from edge import machine
 from edge.bluetooth.link import LinkState
 from edge.clock import Clock
 from edge.errors import StoreError
+from edge.maintenance import SECONDS_PER_DAY
 from edge.readings import CHANNELS, NOBODY, RAW_CHANNELS, Alert, Channel, OutboxMessage, Priority
 from edge.recorder import Recorder
 from edge.store.signals import SECONDS_PER_MINUTE
@@ -101,10 +103,10 @@ class HealthTelling:
         return True
 
     async def _health(self, sight: HealthSight) -> OutboxMessage | None:
-        figures = await self._recorder.call(self._store.outbox.figures)
+        outbox = await self._recorder.call(_outbox, self._store, self._clock.wall())
         models = {risk: told and told[:_LONGEST] for risk, told in sight.models.items()}
         faults = sorted({alert.kind for alert in sight.faults})
-        if not self._is_due("", (models, faults, figures.parked > 0, figures.over_budget > 0)):
+        if not self._is_due("", (models, faults, outbox.parked > 0, outbox.lost > 0)):
             return None
         at = round(self._clock.wall(), 3)
         seen = await asyncio.to_thread(machine.look, Path(self._store.path).parent)
@@ -121,7 +123,7 @@ class HealthTelling:
             memory_total_mb=seen.memory_total_mb,
             memory_daemon_mb=seen.memory_daemon_mb,
             temperature_c=seen.temperature_c,
-            outbox=OutboxPart(waiting=figures.waiting, parked=figures.parked, lost=figures.over_budget),
+            outbox=outbox,
             models=models,
             faults=faults,
         )
@@ -152,6 +154,18 @@ class HealthTelling:
             malformed_packets=wearable.malformed_packets,
             coverage=coverage,
         )
+
+
+def _outbox(store: Store, now: float) -> OutboxPart:
+    figures, today = store.outbox.figures(), int(now // SECONDS_PER_DAY)
+    made = {}
+    for day in (today - 2, today - 1):
+        counts = store.outbox.made(day)
+        if counts:
+            date = datetime.fromtimestamp(day * SECONDS_PER_DAY, UTC).date().isoformat()
+            made[date] = {priority.value: count for priority, count in counts.items()}
+    lost = sum(loss.messages for loss in store.outbox.losses())
+    return OutboxPart(waiting=figures.waiting, parked=figures.parked, lost=lost, made=made or None)
 
 
 def _percent(level: float | None) -> float | None:

@@ -149,7 +149,9 @@ EXAMPLES: Final[Mapping[Kind, Message]] = MappingProxyType(
             memory_total_mb=971.0,
             memory_daemon_mb=81.0,
             temperature_c=51.5,
-            outbox=OutboxPart(waiting=1, parked=0, lost=0),
+            outbox=OutboxPart(
+                waiting=1, parked=0, lost=0, made={"2026-05-28": {"alert": 2, "fault": 1, "summary": 98}}
+            ),
             models={"atrial_fibrillation": "1.2.0", "fall": None},
             faults=["no_data"],
         ),

@@ -10,6 +10,7 @@ from cloud_sync.messages.bodies import Count, Identified, Part, Seconds, Share, 
 
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 Duration = Annotated[float, Field(ge=0.0, le=1e11)]
+Date = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
 
 class DevicePart(Part):
@@ -38,6 +39,11 @@ class OutboxPart(Part):
     waiting: Count = Field(title="messages that wait to be sent")
     parked: Count = Field(title="messages that the broker has refused")
     lost: Count = Field(title="messages that had to go unsent since the store was made")
+    made: dict[Date, dict[Word, Count]] | None = Field(
+        default=None,
+        title="messages of each of the last two whole UTC days, by priority: who has received fewer has lost some; "
+        "those that are told late, or again, are counted too",
+    )
 
 
 class HealthMessage(Identified):

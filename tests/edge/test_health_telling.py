@@ -134,6 +134,14 @@ async def test_a_change_is_told_soon_and_a_link_that_flaps_costs_little(tmp_path
         assert flaps <= 3000 / REST_S
 
 
+async def test_what_was_made_of_each_day_is_told_for_a_receiver_to_compare(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        await here.after(0.0)
+        told = await here.after(86_400.0)
+    (health,) = [one.message for one in told if isinstance(one.message, HealthMessage)]
+    assert health.outbox.made == {"2027-01-15": {"summary": 3}}
+
+
 @pytest.mark.parametrize("what", ["fault", "model"])
 async def test_pain_19_a_fault_of_the_house_is_told_with_its_health(tmp_path: Path, what: str) -> None:
     async with house(tmp_path) as here:
