@@ -37,7 +37,7 @@ lint: $(VENV)/installed-dev
 # A new language begins as an empty file: mkdir -p edge/notify/locale/de/LC_MESSAGES && touch $$_/hearthbeat.po
 words: $(VENV)/installed-dev
 	mkdir -p build
-	$(BIN)/pybabel -q extract --no-location --width=120 -k phrase -k words -k several:1,2 -o build/hearthbeat.pot edge
+	$(BIN)/pybabel -q extract --no-location --sort-output --width=120 -k phrase -k words -k several:1,2 -o build/hearthbeat.pot edge
 	$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-pot-creation-date --width=120 -D hearthbeat -i build/hearthbeat.pot -d edge/notify/locale
 
 bench: $(VENV)/installed-dev
