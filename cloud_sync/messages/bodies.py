@@ -37,7 +37,7 @@ Sentence = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]
 class Part(BaseModel):
     """A part of a message."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class Message(Part):
