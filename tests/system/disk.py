@@ -36,6 +36,7 @@ _IDLE: Final = (
 _SIZE: Final = "2G"  # sparse; somewhat above what the root takes
 _SETTINGS: Final = "etc/hearthbeat/hearthbeat.toml"
 _OVERRIDE: Final = "etc/systemd/system/hearthbeat.service.d/override.conf"
+_WEB_OVERRIDE: Final = "etc/systemd/system/hearthbeat-web.service.d/override.conf"
 # Nobody listens there: what the machine would tell a phone stays in it.
 _SECRET: Final = "json://127.0.0.1:9/"
 
@@ -71,7 +72,7 @@ def _fetch_wheels(sources: Path, wheels: Path) -> None:
     """By this machine's pip, which knows the way: the new root need not reach any mirror."""
     pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check")
     build = "hatchling>=1.27"  # as in pyproject.toml, for pip's own environment in which it builds the package
-    run(*pip, "--only-binary=:all:", f"--dest={wheels}", str(sources), build)
+    run(*pip, "--only-binary=:all:", f"--dest={wheels}", f"{sources}[web]", build)
 
 
 def _make(debian: Path, wheels: Path, sources: Path, made: Path) -> None:
@@ -120,6 +121,7 @@ def _settle_in(root: Path) -> None:
     _write(root / "etc/secrets/parent-phone.url", _SECRET)
     (root / "etc/secrets/parent-phone.url").chmod(0o600)
     _write(root / _OVERRIDE, (GUEST / "override.conf").read_text(encoding="utf-8"))
+    _write(root / _WEB_OVERRIDE, (GUEST / "web-override.conf").read_text(encoding="utf-8"))
 
 
 def _write(path: Path, text: str) -> None:

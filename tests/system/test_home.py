@@ -17,12 +17,22 @@ from tests.system.home import PATIENCE_S, Home, holds, ticks_of
 pytestmark = [pytest.mark.timeout(2400), pytest.mark.asyncio(loop_scope="session")]
 
 UNIT = "hearthbeat.service"
+WEB = "hearthbeat-web.service"
 # README.md, "What is promised": at most 10 s of signal are lost.
 LOST_S = 10.0
 # Our choice: how long the strap was out of reach before it comes back.
 AWAY_S = 20.0
 RETURNS = 3
 BACK_WITHIN_S = 10.0
+
+# Presses the button of a link, and prints the status of the answer.
+PRESS = """
+import sys, urllib.error, urllib.request
+try:
+    print(urllib.request.urlopen(urllib.request.Request(sys.argv[1], method="POST")).status)
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
 
 
 def tell(sentence: str) -> None:
@@ -52,6 +62,25 @@ async def test_a_secret_comes_as_a_credential_that_only_the_service_sees(home: H
     secret = await home.machine.run("stat", "--format=%U %a", "/etc/secrets/parent-phone.url")
     assert secret == "root 600"
     assert await home.machine.show(UNIT, "ActiveState") == "active"
+
+
+async def test_the_pages_behind_buttons_are_shown_by_somebody_who_may_ask_for_links_only(home: Home) -> None:
+    machine = home.machine
+    await machine.run("systemctl", "enable", "--now", "hearthbeat-web")
+    pid = await machine.show(WEB, "MainPID")
+    assert await machine.run("stat", "--format=%U", f"/proc/{pid}") == "hearthbeat-web"
+    forged = "http://127.0.0.1:8460/a/forged"
+    assert await machine.run("/opt/hearthbeat/bin/python", "-c", PRESS, forged) == "403", "the daemon has looked at it"
+    assert (await machine.status())["links"] == {"forged": 1}
+    assert await machine.run("stat", "--format=%U %a", "/var/lib/hearthbeat/links.key") == "hearthbeat 600"
+    for user, path in (
+        ("hearthbeat-web", "/var/lib/hearthbeat"),
+        ("hearthbeat-web", "/etc/hearthbeat"),
+        ("nobody", "/run/hearthbeat"),
+    ):
+        await machine.run("runuser", "--user", user, "--", "test", "!", "-x", path)
+    security = await machine.run("systemd-analyze", "security", "--no-pager", WEB)
+    tell(security.splitlines()[-1].removeprefix("→ "))
 
 
 async def test_the_model_judges_inside_the_sandbox(home: Home) -> None:
