@@ -17,9 +17,10 @@ from edge.bluetooth.radio import Radio
 from edge.bluetooth.scanner import Scanner
 from edge.clock import Clock
 from edge.errors import StoreError
+from edge.model_trial import Trial
 from edge.notify.languages import ENGLISH
 from edge.pipeline import Pipeline
-from edge.readings import NOBODY, Alert, Channel, Source, Window
+from edge.readings import NOBODY, Alert, Channel, Risk, Source, Window
 from edge.recorder import Recorder
 from edge.risk_watch import SERIES, RiskWatch, series_span, stored_windows, watch_risk
 from edge.risks.model import RiskModel
@@ -79,8 +80,10 @@ class Household:
         inference: Executor,
         say: Callable[[PersonSettings, Alert], Awaitable[None]],
         silence_limit_s: float,
+        trials: Mapping[Risk, Trial] | None = None,
     ) -> None:
-        self._models = models
+        self._models = list(models)
+        self._trials = dict(trials or {})
         self._store = store
         self._recorder = recorder
         self._clock = clock
@@ -102,6 +105,20 @@ class Household:
         self.scanner = Scanner(radio, clock, chance)
         self.pipelines: list[Pipeline] = []
         self.shared: list[SharedDevice] = []
+
+    async def take_model(self, model: RiskModel, trial: Trial | None) -> None:
+        """Let another model of its risk count from now on, for everybody, and be tried or not; all else goes on."""
+        risk = model.manifest.risk
+        self._models = [model if one.manifest.risk is risk else one for one in self._models]
+        if trial is None:
+            self._trials.pop(risk, None)
+        else:
+            self._trials[risk] = trial
+        loop = asyncio.get_running_loop()
+        for pipeline in self.pipelines:
+            for watch in pipeline.watches:
+                if watch.risk is risk:
+                    await loop.run_in_executor(self._inference, watch.take_on, model, trial)
 
     async def move_in(self, settings: Settings) -> None:
         """Make everybody's pipeline, going on where the daemon stopped before. Raises StoreError."""
@@ -228,6 +245,8 @@ class Household:
 
     async def _pipeline(self, person: PersonSettings) -> Pipeline:
         watches = [await self._watch(person.id, model) for model in self._models]
+        for watch in watches:
+            watch.trial = self._trials.get(watch.risk)
         vitals, overdue = await watch_vitals(person, self._store, self._recorder, self._clock.wall())
 
         async def say(alert: Alert) -> None:

@@ -25,9 +25,9 @@ _ERRORS: Final = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueEr
 _NAME_BYTES: Final = 64
 
 # Bounds on a new model, set before any is tried; our choice throughout. Too little was seen to judge below so many
-# windows (LEAST_WINDOWS) that both models could judge. A model that can judge noticeably fewer windows, takes noticeably longer for
-# one, would have raised many more alerts (nobody believes an alarm that cries wolf) or many fewer (nobody would be
-# told), is worse. The counts added let a home with hardly any alerts not stumble over one or two.
+# windows (LEAST_WINDOWS) that both models could judge. A model that can judge noticeably fewer windows, takes much
+# longer for one, would have raised many more alerts (nobody believes an alarm that cries wolf) or many fewer (nobody
+# would be told), is worse. The counts added let a home with hardly any alerts not stumble over one or two.
 LEAST_WINDOWS: Final = 50
 LEAST_EVALUABLE: Final = 0.95
 MOST_TIMES_SLOWER: Final = 2.0

@@ -12,8 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.alerts.episodes import Episodes, PersistenceRule
+from edge.alerts.episodes import Episodes
 from edge.alerts.overlap import waits
+from edge.model_trial import Trial, rule_of
 from edge.readings import RAW_CHANNELS, Alert, AlertState, Assessment, Channel, Quality, Reading, Risk, Source, Window
 from edge.risks.model import RiskModel, WindowBuilder
 from edge.settings import PersonSettings
@@ -52,6 +53,7 @@ class RiskWatch:
         self.windows = windows
         self.episodes = episodes
         self.last: Assessment | None = None
+        self.trial: Trial | None = None
         self.device: str | None = None
         self.told_until: float | None = None
         self._history: list[Reading] = []
@@ -115,6 +117,12 @@ class RiskWatch:
         oldest = self._history[-1].start - span_s
         del self._history[: bisect.bisect_left(self._history, oldest, key=lambda one: one.start)]
 
+    def take_on(self, model: RiskModel, trial: Trial | None) -> None:
+        """Go on with another model of the risk, whose windows are alike; to be called where Windows are judged."""
+        if model is not self.model:
+            self.episodes = self.episodes.under(rule_of(model.policy), model.policy.severity)
+        self.model, self.trial = model, trial
+
     def nothing(self, start: float, end: float, reason: str) -> Assessment:
         """Say that there was not enough data to judge, and why."""
         self.last = Assessment(
@@ -134,11 +142,11 @@ class RiskWatch:
 
         `others` are the person's open alerts that rules about vital signs have raised.
         """
-        self.last = self.model.assess(window)
+        self.last = self.model.assess(window) if self.trial is None else self.trial.assess(window)
         held = waits(self.risk, self.model.policy.severity, others, window.end)
         alert = self.episodes.weigh(self.last, waits=held)
         if alert is not None and alert.state is AlertState.RAISED:
-            found = self.model.explain(window)
+            found = self.model.explain(window) if self.trial is None else self.trial.explain(window)
             numbers = {**alert.explanation.numbers, **found.numbers}
             alert = replace(alert, explanation=replace(found, numbers=numbers))
         return self.last, alert
@@ -163,7 +171,7 @@ def watch_risk(
 
     `newest_alert` is the newest stored episode, open or over.
     """
-    rule = PersistenceRule(**model.policy.model_dump(exclude={"severity"}))
+    rule = rule_of(model.policy)
     windows = model.windows(person, last_end=past[-1].end if past else None)
     is_open = newest_alert is not None and newest_alert.state is AlertState.RAISED
     episodes = Episodes(

@@ -88,6 +88,13 @@ class Episodes:
         for assessment in past:
             self._count(assessment)
 
+    def under(self, rule: PersistenceRule, severity: Severity) -> Episodes:
+        """The same episodes, going on under another model's rule."""
+        other = Episodes(rule, severity, open_alert=self.open_alert, raised_at=self._raised_at)
+        other._votes.extend(self._votes)
+        other._last_end = self._last_end
+        return other
+
     def weigh(self, assessment: Assessment, *, waits: bool = False) -> Alert | None:
         """The Alert in its new state if this Assessment raises or clears an episode; Assessments come in time order.
 

@@ -68,8 +68,10 @@ class ModelUpdates:
             "FROM model_updates ORDER BY ordered_at DESC, package"
         )
         return [
-            Update(package, risk, version, label, url, UpdateState(state), *times, json.loads(figures), crashes)
-            for package, risk, version, label, url, state, *times, figures, crashes in rows
+            Update(
+                package, risk, version, label, url, UpdateState(state), ordered, since, why, json.loads(told), crashes
+            )
+            for package, risk, version, label, url, state, ordered, since, why, told, crashes in rows
         ]
 
     def put(self, updates: Sequence[Update], messages: Sequence[OutboxMessage] = ()) -> None:
