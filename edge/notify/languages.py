@@ -133,7 +133,7 @@ def _messages(po: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         begins = line.startswith("#") if found is None else found[1] == "msgid"
         if begins and part.startswith("msgstr"):
             forms = tuple(text for name, text in texts.items() if name.startswith("msgstr"))
-            if all(forms) and not fuzzy:
+            if all(forms) and not (fuzzy and texts["msgid"]):  # the header of a new file is marked as fuzzy, and holds
                 yield texts["msgid"], forms
             texts, part, fuzzy = {}, "", False
         fuzzy |= line.startswith("#,") and "fuzzy" in line

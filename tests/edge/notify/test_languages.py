@@ -164,6 +164,7 @@ def fixture_polish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     path.parent.mkdir(parents=True)
     path.write_text(
         r"""
+#, fuzzy
 msgid ""
 msgstr ""
 "Plural-Forms: nplurals=3; plural=(n==1 ? 0 : n%10>=2 && n%10<=4 && (n%100<12 || n%100>14) ? 1 : 2);\n"
