@@ -28,6 +28,8 @@ from edge.household_key import PublicKey, SecretKey
 
 MARK: Final = 0x01
 _ID_BYTES: Final = 16
+# What a sealed box adds: a public key of 32 bytes, and the 16 of Poly1305 (libsodium, sealed boxes).
+_BOX_BYTES: Final = 48
 # Our choice: most alerts, faults and hours then have one of two sizes.
 _BLOCK: Final = 256
 
@@ -52,9 +54,10 @@ def sealed_id(payload: bytes) -> UUID | None:
     """The id that a sealed payload shows, None where it is not sealed. Raises MessageError for one that is cut off."""
     if payload[:1] != bytes([MARK]):
         return None
-    if len(payload) <= 1 + _ID_BYTES:
+    blocks, rest = divmod(len(payload) - 1 - _ID_BYTES - _BOX_BYTES, _BLOCK)
+    if blocks < 1 or rest:
         raise MessageError(
-            Refused.SEALED, f"only {len(payload)} bytes of a sealed message", where="payload", mend="look who sent it"
+            Refused.SEALED, f"{len(payload)} bytes are no sealed message", where="payload", mend="look who sent it"
         )
     return UUID(bytes=payload[1 : 1 + _ID_BYTES])
 

@@ -126,6 +126,7 @@ def altered(**fields: object) -> bytes:
         (b"\x78\x9cnonsense", Refused.NOT_JSON),
         (b"\x01", Refused.SEALED),
         (b"\x01" + bytes(16), Refused.SEALED),
+        (b"\x01" + bytes(16 + 48 + 255), Refused.SEALED),
         (altered(v=2), Refused.VERSION),
         (altered(v="1"), Refused.VERSION),
         (altered(surprise=1), Refused.SCHEMA),
