@@ -11,7 +11,6 @@ What a catalogue lacks, and what would not fit its placeholders, is told in Engl
 
 from __future__ import annotations
 
-import ast
 import gettext
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +32,8 @@ _FILE: Final = "LC_MESSAGES/hearthbeat.po"
 # Glucose in mg/dL of one mmol/L: its molar mass is 180.156 g/mol (C6H12O6, standard atomic weights).
 MG_DL_PER_MMOL_L: Final = 18.0156
 # A line of a .po file (GNU gettext manual, "The Format of PO Files"): a keyword, perhaps with an index, and a string.
-_LINE: Final = re.compile(r'(?:(msgid_plural|msgid|msgstr)(?:\[(\d+)\])?\s+)?(".*")')
+_LINE: Final = re.compile(r'(?:(msgid_plural|msgid|msgstr)(?:\[(\d+)\])?\s+)?"((?:[^"\\]|\\.)*)"')
+_ESCAPES: Final[Mapping[str, str]] = MappingProxyType({"n": "\n", "t": "\t", "r": "\r"})
 
 _log = structlog.get_logger("languages")
 
@@ -139,7 +139,7 @@ def _messages(po: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         fuzzy |= line.startswith("#,") and "fuzzy" in line
         if found is not None:
             part = part if found[1] is None else f"{found[1]}{found[2] or ''}"
-            texts[part] = texts.get(part, "") + ast.literal_eval(found[3])
+            texts[part] = texts.get(part, "") + re.sub(r"\\(.)", lambda one: _ESCAPES.get(one[1], one[1]), found[3])
         if (found is None and line and not line.startswith("#")) or (found is not None and "msgid" not in texts):
             message = f"line {number} is no line of a .po file"
             raise ValueError(message)

@@ -149,7 +149,17 @@ msgstr "Langer Text"
 
 
 @pytest.mark.parametrize(
-    "po", ["msgstr", 'msgstr "no text before it"', '"nothing"', "msgid 1", "<html>", 'msgctxt "unknown"']
+    "po",
+    [
+        "msgstr",
+        'msgstr "no text before it"',
+        '"nothing"',
+        "msgid 1",
+        "<html>",
+        'msgid "a" + "b"',
+        'msgid "a\\"',
+        'msgctxt "unknown"',
+    ],
 )
 def test_what_is_no_catalogue_is_refused_with_its_line(po: str) -> None:
     with pytest.raises(ValueError, match="line 1 "):
