@@ -95,7 +95,7 @@ TEXT = st.text(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(messages=st.dictionaries(TEXT, TEXT, max_size=6), more=st.dictionaries(TEXT, st.tuples(TEXT, TEXT), max_size=3))
 def test_a_catalogue_is_read_as_babel_reads_it(messages: dict[str, str], more: dict[str, tuple[str, str]]) -> None:
     written = Catalog(locale="de")
