@@ -141,8 +141,8 @@ def _picture(chart: Mapping[str, Any] | None) -> AttachFile | None:
     return AttachFile(f"/proc/self/fd/{handle}", name="hearthbeat.png", mimetype="image/png")
 
 
-# The form in which Apprise's channels report a refusal: "Failed to send …: Not Found, error=404." ntfy's server adds two
-# digits to the status.
+# The form in which Apprise's channels report a refusal: "Failed to send …: Not Found, error=404." ntfy's server adds
+# two digits to the status.
 _REFUSAL: Final = re.compile(r"\berror=([1-5]\d{2})(?:\d{2})?\b")
 
 

@@ -86,8 +86,10 @@ class Action:
 class Message:
     """What a phone shows.
 
-    `actions` are buttons where the channel has them and lines of text where it has none; `picture` is drawn by the
-    sending process, and left out where the channel takes none or the drawing fails.
+    `turn` says what is told of an alert (see Notification): where the channel has priorities, an answer or an all-clear
+    sounds calmer than its severity, and what nobody has answered louder. `actions` are buttons where the channel has
+    them and lines of text where it has none; `picture` is drawn by the sending process, and left out where the channel
+    takes none or the drawing fails.
     """
 
     title: str
@@ -95,6 +97,7 @@ class Message:
     severity: Severity
     actions: tuple[Action, ...] = ()
     picture: Chart | None = None
+    turn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ class SendingProcess:
             "title": message.title,
             "body": message.body,
             "severity": str(message.severity),
+            "turn": message.turn,
             "actions": [asdict(action) for action in message.actions],
             "picture": None if message.picture is None else message.picture.as_json(),
         }
