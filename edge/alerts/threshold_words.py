@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from edge.alerts.limits import spoken
 from edge.phrases import phrase, words
 from edge.readings import Channel
 
@@ -46,14 +47,10 @@ _LIMITS: Final[Mapping[Channel, str]] = MappingProxyType(
 # By whether the value is above the limit, and whether only rest counts.
 _LASTING: Final = MappingProxyType(
     {
-        (True, False): words("{vital} has been above {limit} for {minutes:g} minutes, at {level} in the middle."),
-        (False, False): words("{vital} has been below {limit} for {minutes:g} minutes, at {level} in the middle."),
-        (True, True): words(
-            "{vital} at rest has been above {limit} for {minutes:g} minutes, at {level} in the middle."
-        ),
-        (False, True): words(
-            "{vital} at rest has been below {limit} for {minutes:g} minutes, at {level} in the middle."
-        ),
+        (True, False): words("{vital} has been above {limit} for {time}, at {level} in the middle."),
+        (False, False): words("{vital} has been below {limit} for {time}, at {level} in the middle."),
+        (True, True): words("{vital} at rest has been above {limit} for {time}, at {level} in the middle."),
+        (False, True): words("{vital} at rest has been below {limit} for {time}, at {level} in the middle."),
     }
 )
 # By whether the value is above the limit, and whether it comes by the minute.
@@ -75,7 +72,7 @@ _ONCE: Final = MappingProxyType(
 
 def lasting(channel: Channel, level: float, limit: float, minutes: float, *, above: bool, at_rest: bool) -> str:
     """A stream that was beyond the limit for so many minutes, with its middle `level`; both in the channel's unit."""
-    return phrase(_LASTING[above, at_rest], **_told(channel, level, limit), minutes=minutes)
+    return phrase(_LASTING[above, at_rest], **_told(channel, level, limit), time=spoken(60.0 * minutes))
 
 
 def repeated(channel: Channel, level: float, limit: float, values: int, *, above: bool, by_minute: bool) -> str:
