@@ -75,6 +75,7 @@ class Telling:
     ) -> None:
         assert settings.broker is not None  # noqa: S101 -- else there is no home that tells
         self._every_s = 60.0 * settings.broker.summary_every_min
+        self._keep_s = settings.store.keep_days * SECONDS_PER_DAY
         self._keep_raw_s = settings.store.keep_raw_days * SECONDS_PER_DAY
         self._store = store
         self._recorder = recorder
@@ -166,8 +167,14 @@ class Telling:
         if stretch.span.level is Level.ASSESSED:
             risks = assessed_hour(store.assessments.between(stretch.person, stretch.start, stretch.end))
             return messages.assessment_summary(self._home, stretch, risks) if risks else None
-        order, gone = partial(self._order, stretch.person), self._gone(stretch.end)
+        if stretch.start < self._clock.wall() - self._keep_s:
+            return None  # not all of it is kept any more: what was told stands
+        order = partial(self._order, stretch.person)
+        gone: tuple[Channel, ...] = ()
         summed = summaries_of(store, stretch.person, stretch.start, stretch.end, order)
+        if stretch.revision > 1 and stretch.start < self._clock.wall() - self._keep_raw_s:
+            gone = tuple(RAW_CHANNELS)
+            summed = {channel: summary for channel, summary in summed.items() if channel not in RAW_CHANNELS}
         if stretch.span.level is Level.HOUR:
             return messages.hour_summary(self._home, stretch, summed, gone)
         date, _, zone = stretch.span.label.partition(" ")

@@ -121,8 +121,5 @@ class Stretches:
             self._outbox.insert([] if message is None else [message])
 
     def forget_before(self, time: float) -> None:
-        """Drop what is known of stretches that begin before `time`, inside the caller's transaction.
-
-        Their signals are no longer all there: what was told of them stands.
-        """
-        self._connection.execute("DELETE FROM stretches WHERE start < ?", (time,))
+        """Drop what is known of stretches that end before `time`, inside the caller's transaction."""
+        self._connection.execute("DELETE FROM stretches WHERE end < ?", (time,))

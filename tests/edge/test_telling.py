@@ -188,6 +188,22 @@ async def test_a_day_is_told_again_with_what_a_sensor_sends_days_later(tmp_path:
     assert (day.revision, sorted(day.channels)) == (2, ["glucose", "heart_rate"])
 
 
+async def test_what_is_kept_no_more_does_not_change_what_was_told(tmp_path: Path) -> None:
+    moved = Reading("anna", "strap", Channel.ACCELERATION, "mg", START + 5.0, START + 5.0, (0.0, 0.0, 1200.0) * 50)
+    moved = replace(moved, interval_s=0.02)
+    async with telling(tmp_path, zone=ZoneInfo("UTC")) as told:
+        told.store.commit(Batch(readings=[moved, sample(START + 1.0, 60.0)]))
+        first = await told.at(START + 25 * HOUR)
+        told.store.commit(Batch(readings=[sample(START + 7000.0, 100.0, Channel.GLUCOSE)]))
+        week_later = await told.at(START + 24 * HOUR * 8.5)
+        told.store.commit(Batch(readings=[sample(START + 7300.0, 100.0, Channel.GLUCOSE)]))
+        months_later = await told.at(START + 24 * HOUR * 90.5)
+    days = [one.message for one in (*first, *week_later) if isinstance(one.message, DayMessage)]
+    assert [sorted(day.channels) for day in days] == [["acceleration", "heart_rate"], ["glucose", "heart_rate"]]
+    assert sorted(days[1].gone or []) == ["acceleration", "ecg", "ppg"]
+    assert [one.kind for one in months_later] == [Kind.MINUTES]
+
+
 async def test_a_day_of_acceleration_is_summed_up_in_pieces_as_if_it_were_whole(tmp_path: Path) -> None:
     chance = np.random.default_rng(3)
     async with telling(tmp_path, zone=ZoneInfo("UTC")) as told:
