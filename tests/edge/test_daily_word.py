@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from edge.alerts.limits import STEADY
 from edge.cli import main
+from edge.daemon import Daemon
 from edge.daily_facts import Facts, Glucose, Spread, Trend
 from edge.daily_round import GRACE_S, DailyRound, Due, due_words, word_of
 from edge.daily_word import about, word_id, word_text
@@ -457,3 +459,23 @@ def test_of_words_that_waited_the_newest_is_told_as_what_it_is() -> None:
     (bundle,) = bundles(words, quiet, [], NOW + 3600.0, UTC)
     message = composed(bundle, quiet, NOW + 3600.0, UTC)
     assert (message.title, message.body) == ("Day 1", "Body"), "nothing has happened at the time it was written"
+
+
+async def test_a_daemon_makes_its_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[AsyncIOScheduler] = []
+    start = AsyncIOScheduler.start
+
+    def noted(self: AsyncIOScheduler) -> None:
+        begun.append(self)
+        start(self)
+
+    monkeypatch.setattr(AsyncIOScheduler, "start", noted)
+    clock = ManualClock()
+    daemon = Daemon(home(tmp_path / "state"), clock=clock)
+    running = asyncio.create_task(daemon.run())
+    while not daemon.started.is_set():
+        await clock.advance(0.0)
+    assert {job.id for job in begun[0].get_jobs()} >= {"daily word", "nights", "maintenance"}
+    daemon.stop()
+    while not running.done():
+        await clock.advance(1.0)
