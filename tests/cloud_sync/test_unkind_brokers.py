@@ -149,6 +149,36 @@ def test_a_message_that_ends_the_connection_holds_up_the_others_for_a_moment_onl
     assert (parked.message.id, parked.reason) == (IDS[0], "the connection ended whenever it was sent")
 
 
+def test_a_message_in_doubt_goes_alone_so_that_it_is_known_which_one_ends_the_connection(
+    broker: ScriptedBroker, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "FIRST_HOLD_S", 0.2)
+    monkeypatch.setattr(session, "STEP_S", 0.05)
+    start()
+    lost = 0
+    while lost < refusals.PATIENCE:
+        identifier, topic = broker.next()
+        if topic == "t/0":
+            lost += 1
+            broker.hang_up()
+        else:
+            broker.acknowledge(identifier)
+    say_online(broker)
+    outstanding: list[int] = []
+    while (arrived := broker.next())[1] != "t/9":
+        outstanding.append(arrived[0])
+        while len(outstanding) > 1:
+            broker.acknowledge(outstanding.pop(0))
+        if arrived[1] == "t/1":
+            broker.acknowledge(outstanding.pop())
+    outstanding.append(arrived[0])
+    with pytest.raises(queue.Empty):
+        broker.published.get(timeout=0.5)  # it stands back no more, but others are on their way
+    for identifier in outstanding:
+        broker.acknowledge(identifier)
+    assert broker.next()[1] == "t/0"
+
+
 @pytest.mark.parametrize(
     "nonsense",
     [
