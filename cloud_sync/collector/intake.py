@@ -56,6 +56,7 @@ class Intake:
         # Registered, this keeps paho from writing at once: packets go out when the loop says that they can.
         self._client.on_socket_register_write = self._wants_to_write
         self._client.on_socket_unregister_write = self._has_written
+        self._client.on_socket_close = self._closes
 
     async def connect(self) -> None:
         """Connect and subscribe; raises BrokerError."""
@@ -111,8 +112,7 @@ class Intake:
             self._client.loop_write()
         connection = self._client.socket()
         if connection is not None:
-            self._loop.remove_reader(connection)
-            self._loop.remove_writer(connection)
+            self._unwatch(connection)
             connection.close()
         if not self._ended.done():
             self._ended.cancel()
@@ -167,6 +167,16 @@ class Intake:
             self._writing = False
             self._loop.remove_writer(connection)
 
+    def _closes(self, _client: mqtt.Client, _userdata: object, connection: mqtt.SocketLike) -> None:
+        """Paho closes a lost connection by itself: the loop must let go first, or it takes the next one for this."""
+        if not self._connecting:
+            self._unwatch(connection)
+
+    def _unwatch(self, connection: mqtt.SocketLike) -> None:
+        self._writing = False
+        self._loop.remove_reader(connection)
+        self._loop.remove_writer(connection)
+
     def _write(self) -> None:
         if self._client.loop_write() != mqtt.MQTT_ERR_SUCCESS:
             self._end(silence("the connection was lost", self._where))
@@ -182,8 +192,7 @@ class Intake:
     def _end(self, error: BrokerError) -> None:
         connection = self._client.socket()
         if connection is not None:
-            self._loop.remove_reader(connection)
-            self._loop.remove_writer(connection)
+            self._unwatch(connection)
         if not self._ended.done():
             self._ended.set_exception(error)
             self._ended.exception()  # asked for, so that asyncio does not warn where nobody waits

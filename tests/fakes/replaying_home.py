@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from cloud_sync import receipts_awaited
 from cloud_sync.broker import Broker
 from cloud_sync.fleet.traffic import Traffic
 from cloud_sync.publisher import Publisher
@@ -38,6 +39,7 @@ def live(folder: Path, port: int) -> None:
     count = int(made.read_text()) if made.exists() else 0
     messages = islice(traffic().messages(), count, None)
     moment = threading.Event()
+    vars(receipts_awaited)["UNHEARD_WAIT_S"] = 1.0  # what nobody subscribed to goes again sooner than in life
     broker = Broker("127.0.0.1", port, tls=False, receipts=True)
     with Store(folder / STORE) as store:
         publisher = Publisher(broker, store.path, traffic().home.id, pace=0.1, chance=random.Random())

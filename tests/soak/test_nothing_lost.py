@@ -1,4 +1,4 @@
-"""200 random kill -9 of home, broker, collector and PostgreSQL in turn, during a replay: nothing lost, nothing twice."""
+"""200 random kill -9 of home, broker, collector and PostgreSQL in turn during a replay: nothing lost or twice there."""
 
 from __future__ import annotations
 

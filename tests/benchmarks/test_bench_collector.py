@@ -1,0 +1,199 @@
+"""The collector's bars: 5,000 messages a second or 70 % of a bare subscriber with COPY; two share the load evenly.
+
+The messages are those of simulated homes: a quarter of an hour of two channels, hours, now and then an alert.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import psycopg
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from tests.conftest import CHECKOUT
+from tests.fakes.broker import Mosquitto, free_port
+from tests.fakes.collecting import told
+from tests.fakes.killing import TABLES
+from tests.fakes.postgres import Postgres
+
+MESSAGES = 20_000
+A_HOME = 40
+ROUNDS = 3
+BAR_A_SECOND = 5000
+BAR_RATIO = 0.7
+STORED = "SELECT " + " + ".join(f"(SELECT count(*) FROM hearthbeat.{table})" for table in TABLES)
+COLLECTOR = "import sys; from cloud_sync.collector.cli import main; sys.exit(main(['run', '--config', sys.argv[1]]))"
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """Without a bound on what is in flight, and without a line in the log for each packet, which costs more than it."""
+    mosquitto = Mosquitto(tmp_path / "mosquitto", options="max_inflight_messages 0\nset_tcp_nodelay true")
+    quiet = mosquitto._configuration().replace("log_type all", "log_type error\nlog_type information")
+    mosquitto._configuration = lambda: quiet  # type: ignore[method-assign]
+    mosquitto.start()
+    yield mosquitto
+    mosquitto.stop()
+
+
+@pytest.fixture
+def cluster() -> Iterator[Postgres]:
+    cluster = Postgres()
+    cluster.start()
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def messages(tmp_path: Path) -> Path:
+    """A file of all that is to be published."""
+    made = [(message.topic, message.payload) for home in range(MESSAGES // A_HOME) for message in told(A_HOME, home)]
+    path = tmp_path / "messages"
+    path.write_bytes(pickle.dumps(made))
+    return path
+
+
+def program(*arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=CHECKOUT,
+        env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def settings(folder: Path, broker: Mosquitto, database: str, name: str, port: int = 0) -> Path:
+    path = folder / f"{name}.toml"
+    path.write_text(
+        f'[broker]\nhost = "127.0.0.1"\nport = {broker.port}\ntls = false\n[database]\nconninfo = "{database}"\n'
+        f'[collector]\nname = "{name}"\n[metrics]\nport = {port}\n'
+    )
+    return path
+
+
+def wait_for(connection: psycopg.Connection, query: str, count: int) -> None:
+    moment, found = threading.Event(), None
+    for _ in range(6000):
+        try:
+            found = connection.execute(query.encode()).fetchone()
+        except psycopg.errors.UndefinedTable:
+            found = None
+        if found is not None and found[0] >= count:
+            return
+        moment.wait(0.02)
+    raise AssertionError(found)
+
+
+def wait_for_subscribers(programs: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Give them the time to connect; what were published before would only count as waiting."""
+    threading.Event().wait(5.0)
+    assert all(process.poll() is None for process in programs)
+
+
+def rate(broker: Mosquitto, messages: Path, database: str, query: str) -> float:
+    """Messages a second, from the first that is published to the last that is committed."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        began = time.perf_counter()
+        publishing = program("-m", "tests.benchmarks.raw_publisher", str(broker.port), str(messages))
+        wait_for(connection, query, 1)
+        first = time.perf_counter()
+        wait_for(connection, query, MESSAGES)
+        ended = time.perf_counter()
+        publishing.wait()
+    assert first - began < 30.0
+    return MESSAGES / (ended - first)
+
+
+def bare(broker: Mosquitto, cluster: Postgres, messages: Path) -> float:
+    database = cluster.make_database()
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE bare (topic text, payload bytea)")
+    collecting = program("-m", "tests.benchmarks.bare_collector", str(broker.port), database, str(MESSAGES))
+    wait_for_subscribers([collecting])
+    try:
+        return rate(broker, messages, database, "SELECT count(*) FROM bare")
+    finally:
+        collecting.terminate()
+        collecting.wait()
+
+
+def ours(broker: Mosquitto, cluster: Postgres, messages: Path, folder: Path) -> float:
+    database = cluster.make_database()
+    collecting = program("-c", COLLECTOR, str(settings(folder, broker, database, "one")))
+    wait_for_subscribers([collecting])
+    try:
+        return rate(broker, messages, database, STORED)
+    finally:
+        collecting.terminate()
+        collecting.wait()
+
+
+def test_bench_collecting(
+    benchmark: BenchmarkFixture,
+    broker: Mosquitto,
+    cluster: Postgres,
+    messages: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rates: dict[str, list[float]] = {"ours": [], "bare": []}
+
+    def once() -> None:
+        rates["bare"].append(bare(broker, cluster, messages))
+        rates["ours"].append(ours(broker, cluster, messages, tmp_path))
+
+    benchmark.pedantic(once, rounds=ROUNDS)  # type: ignore[no-untyped-call]  # pytest-benchmark has no types here
+    mine, theirs = statistics.median(rates["ours"]), statistics.median(rates["bare"])
+    benchmark.extra_info["messages a second"] = mine
+    benchmark.extra_info["ratio to a bare subscriber with COPY"] = mine / theirs
+    with capsys.disabled():
+        print(  # noqa: T201 -- the ratio is what the benchmark is for
+            f"\ncollector: {mine:,.0f} messages a second (bar {BAR_A_SECOND:,}), a bare subscriber with COPY "
+            f"{theirs:,.0f}, ratio {mine / theirs:.2f} (the other bar {BAR_RATIO})"
+        )
+
+
+def test_bench_two_collectors(
+    benchmark: BenchmarkFixture,
+    broker: Mosquitto,
+    cluster: Postgres,
+    messages: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    database, ports = cluster.make_database(), {"one": free_port(), "two": free_port()}
+    programs = [
+        program("-c", COLLECTOR, str(settings(tmp_path, broker, database, name, port))) for name, port in ports.items()
+    ]
+    wait_for_subscribers(programs)
+
+    def once() -> float:
+        return rate(broker, messages, database, STORED)
+
+    together = benchmark.pedantic(once, rounds=1)  # type: ignore[no-untyped-call]
+    shares = {name: scraped(port) / MESSAGES for name, port in ports.items()}
+    for process in programs:
+        process.terminate()
+        process.wait()
+    benchmark.extra_info["shares"] = shares
+    with capsys.disabled():
+        told_shares = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
+        print(f"\ntwo collectors: {told_shares}; together {together:,.0f} messages a second")  # noqa: T201
+
+
+def scraped(port: int) -> float:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        for line in answer.read().decode().splitlines():
+            if line.startswith("hearthbeat_collector_stored_total"):
+                return float(line.split()[1])
+    raise AssertionError
