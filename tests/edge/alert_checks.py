@@ -174,7 +174,8 @@ class Checks:
             if one.is_step:
                 assert alert.acknowledged_at is None or one.created <= alert.acknowledged_at, "told although taken up"
                 assert alert.cleared_at is None or one.created <= alert.cleared_at, "told although over"
-            if one.turn not in {"cleared", "answered", "help"}:
+            is_cry = alert.help_at is not None and one.created >= alert.help_at
+            if one.turn not in {"cleared", "answered"} and not is_cry:
                 assert not self.is_put_off(alert, one.created), "told in a snooze"
             # Answers are of the moment, a question waits for nothing, and what is critical was never answered.
             is_grave = alert.severity is Severity.CRITICAL and not is_fault(alert)
