@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
 
 from cloud_sync.broker import Broker
 from cloud_sync.publisher import WINDOW, Publisher
@@ -82,14 +83,20 @@ def drained(broker: Mosquitto, store: Store, give_way: Callable[[], None] = lamb
     return rate
 
 
-def test_bench_return_after_a_month(mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ours, theirs = [], []
-    for n in range(ROUNDS):
-        with away(tmp_path / f"{n}.db") as store:
+def test_bench_return_after_a_month(
+    benchmark: BenchmarkFixture, mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours, theirs = list[float](), list[float]()
+
+    def once() -> None:
+        with away(tmp_path / f"{len(ours)}.db") as store:
             count = store.outbox.outbox_depth()
             theirs.append(bare(mosquitto, TOPICS[Priority.SUMMARY], bytes(400), count, WINDOW))
             ours.append(drained(mosquitto, store))
+
+    benchmark.pedantic(once, rounds=ROUNDS)  # type: ignore[no-untyped-call]  # pytest-benchmark has no types here
     mine, bare_rate = statistics.median(ours), statistics.median(theirs)
+    benchmark.extra_info["ratio to bare paho"] = mine / bare_rate
     with capsys.disabled():
         print(  # noqa: T201 -- the ratio is what the benchmark is for
             f"\nreturn after {DAYS} days: {mine:,.0f} messages a second, bare paho {bare_rate:,.0f}, "
@@ -97,15 +104,19 @@ def test_bench_return_after_a_month(mosquitto: Mosquitto, tmp_path: Path, capsys
         )
 
 
-def test_bench_return_brings_all_once_and_in_order(mosquitto: Mosquitto, tmp_path: Path) -> None:
+def test_bench_return_brings_all_once_and_in_order(
+    benchmark: BenchmarkFixture, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
     subscriber = Subscriber(mosquitto)
 
-    def messages(arrivals: list[Arrival]) -> list[Arrival]:
-        return [arrival for arrival in arrivals if arrival.topic in TOPICS.values()]
+    def once() -> list[Arrival]:
+        with away(tmp_path / "month.db") as store:
+            drained(mosquitto, store)
+        count = MINUTES + FAULTS + ALERTS
+        arrived = subscriber.wait_for(lambda arrivals: len(arrivals) >= count + 2, 120.0)  # and two statuses
+        return [arrival for arrival in arrived if arrival.topic in TOPICS.values()]
 
-    with away(tmp_path / "month.db") as store:
-        drained(mosquitto, store)
-        arrived = messages(subscriber.wait_for(lambda arrivals: len(arrivals) >= MINUTES + FAULTS + ALERTS + 2, 120.0))
+    arrived = benchmark.pedantic(once, rounds=1)  # type: ignore[no-untyped-call]
     subscriber.close()
     assert [(arrival.topic, int(arrival.payload)) for arrival in arrived] == [
         (TOPICS[priority], n)
@@ -131,31 +142,35 @@ def decisions(inference: Executor, seconds: float, ended: threading.Event | None
 
 
 def test_bench_decisions_during_a_return(
-    mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    benchmark: BenchmarkFixture, mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # A broker is another machine: here it has what the home leaves.
     os.setpriority(os.PRIO_PROCESS, mosquitto.process_id, 15)
+    quiet, busy, rates = list[float](), list[float](), list[float]()
+
+    def once(inference: UrgentExecutor) -> None:
+        quiet.extend(decisions(inference, 4.0))
+        with away(tmp_path / f"{len(rates)}.db") as store:
+            ended = threading.Event()
+
+            def drain() -> None:
+                rates.append(drained(mosquitto, store, inference.give_way))
+                ended.set()
+
+            thread = threading.Thread(target=drain)
+            thread.start()
+            busy.extend(decisions(inference, 60.0, ended))
+            thread.join()
+
     interval = sys.getswitchinterval()
     take_short_turns()
-    quiet, busy, rates = list[float](), list[float](), list[float]()
     with UrgentExecutor("inference") as inference:
         decisions(inference, 1.0)  # warm up
-        for n in range(ROUNDS):
-            quiet += decisions(inference, 4.0)
-            with away(tmp_path / f"{n}.db") as store:
-                ended = threading.Event()
-
-                def drain(store: Store = store, ended: threading.Event = ended) -> None:
-                    rates.append(drained(mosquitto, store, inference.give_way))
-                    ended.set()
-
-                thread = threading.Thread(target=drain)
-                thread.start()
-                busy += decisions(inference, 60.0, ended)
-                thread.join()
+        benchmark.pedantic(once, args=(inference,), rounds=ROUNDS)  # type: ignore[no-untyped-call]
     sys.setswitchinterval(interval)
     for share in (50, 90, 99):
         q, b = (float(np.percentile(times, share)) * 1e6 for times in (quiet, busy))
+        benchmark.extra_info[f"ratio of p{share}"] = b / q
         with capsys.disabled():
             print(  # noqa: T201 -- the ratio is what the benchmark is for
                 f"\ndecisions while a month is sent ({statistics.median(rates):,.0f} messages a second): "
