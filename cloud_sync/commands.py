@@ -18,6 +18,8 @@ from uuid import UUID
 from nacl.signing import SigningKey, VerifyKey
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from cloud_sync.messages import Home, Kind, Topic
+from cloud_sync.messages.bodies import ResultMessage
 from cloud_sync.signing import COMMAND, Signed, opened, sign
 from edge.clock import EARLIEST_TRUE_TIME
 from edge.errors import RejectedError
@@ -29,8 +31,9 @@ VERSION: Final = 1
 LONGEST_LIFE_S: Final = 24 * 3600.0
 # How far the sender's clock may be ahead of ours. Our choice: NTP is right to a second, a phone to a minute.
 AHEAD_S: Final = 300.0
-# The name space of our ids (RFC 9562, 5.5): a random UUID, drawn once; never change it.
-_NAMESPACE: Final = UUID("92b2b70a-d495-43ae-8287-22c47c6df858")
+# What the format of a result takes, in characters (cloud_sync.messages.bodies).
+_LONGEST_WORD: Final = 64
+_LONGEST_SENTENCE: Final = 1000
 
 Verb = Literal["acknowledge", "snooze", "settings", "model", "data"]
 Seconds = Annotated[float, Field(ge=EARLIEST_TRUE_TIME, le=1e11, allow_inf_nan=False)]
@@ -101,37 +104,20 @@ class Command(BaseModel):
     arguments: dict[str, JsonValue]
 
 
-class ResultMessage(BaseModel):
-    """What became of a command whose signature holds; times are seconds since 1970 UTC."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    v: Literal[1] = Field(default=VERSION, title="version of this format")
-    id: UUID = Field(title="unique for the command")
-    command: UUID = Field(title="the command's id")
-    key: str = Field(title="name of the key that has signed it")
-    do: str = Field(title="what was asked for")
-    outcome: Literal["obeyed", "refused"] = Field(title="whether it was done")
-    reason: str | None = Field(default=None, title="why not, in a word or two")
-    detail: str | None = Field(default=None, title="what was done, or why it was not")
-    at: float = Field(title="when")
-
-
-def result(home: str, audit: Audit) -> OutboxMessage:
+def result(home: Home, audit: Audit) -> OutboxMessage:
     """The message that tells what became of a command; `audit` has its id."""
-    identifier = uuid.uuid5(_NAMESPACE, f"result/{home}/{audit.command}")
+    identifier = home.pseudonyms.message("result", home.id, str(audit.command))
     message = ResultMessage(
         id=identifier,
         command=UUID(audit.command),
-        key=audit.key,
-        do=audit.verb,
+        key=audit.key[:_LONGEST_WORD],
+        do=audit.verb[:_LONGEST_WORD],
         outcome=audit.outcome,
-        reason=audit.reason or None,
-        detail=audit.detail or None,
+        reason=audit.reason[:_LONGEST_WORD] or None,
+        detail=audit.detail.replace("\0", " ")[:_LONGEST_SENTENCE] or None,
         at=audit.at,
     )
-    payload = message.model_dump_json(exclude_none=True).encode()
-    return OutboxMessage(str(identifier), result_topic(home), payload, Priority.FAULT, audit.at)
+    return home.tell(Topic(home.id, Kind.RESULT), message, identifier, Priority.FAULT, audit.at)
 
 
 def command_topic(home: str) -> str:

@@ -19,6 +19,7 @@ import structlog
 from nacl.signing import VerifyKey
 
 from cloud_sync.commands import Command, command_topic, judge, read_command, result, signed_command
+from cloud_sync.messages import Home
 from edge.clock import Clock
 from edge.errors import RejectedError
 from edge.store.commands import Audit
@@ -66,7 +67,10 @@ def vouched(envelope: bytes, keys: Mapping[str, TrustedKey]) -> Admitted:
 
 
 class Inbox:
-    """What a home hears. `wake` is called from the publisher's thread when there is something to do."""
+    """What a home hears.
+
+    `wake` is called from the publisher's thread when there is something to do; `teller` says who tells the results.
+    """
 
     def __init__(
         self,
@@ -75,12 +79,14 @@ class Inbox:
         keys: Mapping[str, TrustedKey],
         wake: Callable[[], None],
         parts: Parts | None = None,
+        teller: Callable[[Store], Home] | None = None,
     ) -> None:
         self._home = home
         self._clock = clock
         self._keys = dict(keys)
         self._wake = wake
         self._parts = parts
+        self._teller = teller or (lambda store: Home(home, store.pseudonyms))
         self._wanted: frozenset[str] = frozenset()
         self._counting = threading.Lock()
         self._refusals: dict[tuple[str, str], int] = {}
@@ -91,9 +97,10 @@ class Inbox:
         """Trust other keys from now on."""
         self._keys = dict(keys)
 
-    def want(self, topics: frozenset[str]) -> None:
-        """Listen to these topics of parts; wake the publisher afterwards."""
-        self._wanted = topics
+    def want(self, topics: frozenset[str]) -> bool:
+        """Listen to these topics of parts; whether they are others, so that the publisher is to be woken."""
+        changed, self._wanted = topics != self._wanted, topics
+        return changed
 
     def refusals(self) -> list[Audit]:
         """What was refused since the last call, counted by kind."""
@@ -142,7 +149,7 @@ class Inbox:
             judge(command, self._home, key.may, now)
         except RejectedError as error:
             told = refused(admitted, error, now)
-            store.commands.settle(told, [result(self._home, told)])
+            store.commands.settle(told, [result(self._teller(store), told)])
             _log.warning("a command is refused", command=told.command, key=key.name, reason=error.reason)
             self._wake()
             return

@@ -11,22 +11,25 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import shutil
 import ssl
 import tarfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from uuid import UUID, uuid5
 
 from nacl.signing import SigningKey, VerifyKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cloud_sync.signing import PACKAGE, opened, sign
-from edge.errors import RejectedError
-from edge.readings import Risk
+from edge.errors import RejectedError, StoreError
+from edge.readings import OutboxMessage, Priority, Risk
+from edge.store.model_updates import Update
 
 VERSION: Final = 1
 # Our choice: a sixteenth of what our broker's client takes in one packet.
@@ -37,9 +40,11 @@ FILES: Final[Mapping[str, int]] = {"manifest.json": 64 * 1024, "model.tflite": 6
 MOST_BYTES: Final = sum(FILES.values()) + 3 * 1024 + 10 * 1024
 MOST_PARTS: Final = -(-MOST_BYTES // PART_SIZE)
 # A download may wait so long for anything to come, and take so long in all, s. Our choice.
-QUIET_S: Final = 30.0
-DOWNLOAD_S: Final = 300.0
+QUIET_S: Final = 10.0
+DOWNLOAD_S: Final = 60.0
 _TOPIC: Final = "hearthbeat/models/v1"
+# The name space of our ids (RFC 9562, 5.5): a random UUID, drawn once; never change it.
+_NAMESPACE: Final = UUID("1195b20b-d278-49fb-b02b-0a47cd082d40")
 # Such as 2.0-7eaf62ba: numbers that grow, then what tells two makings of one version apart.
 _VERSION_TEXT: Final = re.compile(r"(\d{1,6}(?:\.\d{1,6}){0,3})(?:-[0-9a-z]{1,16})?")
 
@@ -157,10 +162,12 @@ def unpacked(content: bytes, label: Label) -> dict[str, bytes]:
     return files
 
 
-def download(url: str, label: Label, context: ssl.SSLContext | None = None) -> bytes:
+def download(
+    url: str, label: Label, context: ssl.SSLContext | None = None, *, stopping: Callable[[], bool] = lambda: False
+) -> bytes:
     """The content at an https URL, whole and unchanged; raises RejectedError, and goes where no redirect leads.
 
-    The server's certificate is checked by `context`, or by the system's authorities.
+    The server's certificate is checked by `context`, or by the system's authorities. It ends soon after `stopping`.
     """
     opener = urllib.request.OpenerDirector()
     opener.add_handler(urllib.request.HTTPSHandler(context=context or ssl.create_default_context()))
@@ -173,7 +180,7 @@ def download(url: str, label: Label, context: ssl.SSLContext | None = None) -> b
         with opener.open(url, timeout=QUIET_S) as answer:
             while len(content) <= label.size and (piece := answer.read1(PART_SIZE)):
                 content += piece
-                if time.monotonic() > limit:
+                if stopping() or time.monotonic() > limit:
                     raise RejectedError("it takes too long", reason="download", where="a package")
     except urllib.error.HTTPError as error:
         error.close()
@@ -201,3 +208,95 @@ def _packed(files: Mapping[str, bytes]) -> bytes:
 def _first(error: ValidationError) -> str:
     first = error.errors()[0]
     return f"{'.'.join(str(part) for part in first['loc']) or 'it'}: {first['msg']}"
+
+
+class ModelMessage(BaseModel):
+    """Where a model package stands in a home; times are seconds since 1970 UTC."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    v: Literal[1] = Field(default=VERSION, title="version of this format")
+    id: UUID = Field(title="unique for package, state and time")
+    package: Sha256 = Field(title="the package's name")
+    risk: Risk = Field(title="what its model watches for")
+    version: str = Field(title="the model's version")
+    state: str = Field(title="where it stands: shadow, probation, active, refused, rolled_back, replaced")
+    at: float = Field(title="since when")
+    reason: str | None = Field(default=None, title="why it is over")
+    figures: dict[str, float | int | str | None] = Field(default={}, title="what its trial has counted so far")
+
+
+def model_message(home: str, update: Update, figures: Mapping[str, float | int | str | None]) -> OutboxMessage:
+    """The message that tells where a package stands; on hearthbeat/v1/<home>/model."""
+    identifier = uuid5(_NAMESPACE, f"{home}/{update.package}/{update.state}/{update.since}")
+    message = ModelMessage(
+        id=identifier,
+        package=update.package,
+        risk=Risk(update.risk),
+        version=update.version,
+        state=update.state,
+        at=update.since,
+        reason=update.reason or None,
+        figures=dict(figures),
+    )
+    payload = message.model_dump_json(exclude_none=True).encode()
+    return OutboxMessage(str(identifier), f"hearthbeat/v1/{home}/model", payload, Priority.FAULT, update.since)
+
+
+class PartsFolder:
+    """Parts of packages on disk: they come in the publisher's thread, and are asked for in the daemon's.
+
+    A part that is not as the label says is counted and left out; one that is there stays over a restart.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._wanted: dict[str, tuple[Label, int]] = {}
+        self.damaged = 0
+
+    def want(self, labels: Iterable[Label]) -> frozenset[str]:
+        """Take parts of these packages only; the topics on which those lie that are missing."""
+        self._wanted = {label.topics()[number]: (label, number) for label in labels for number in self.missing(label)}
+        return frozenset(self._wanted)
+
+    def take(self, topic: str, payload: bytes) -> None:
+        """Keep a part that is wanted and whole; raises StoreError where the disk refuses it."""
+        label, number = self._wanted.get(topic, (None, 0))
+        if label is None:
+            return
+        if not is_part(payload, label, number):
+            self.damaged += 1
+            return
+        path = self._path(label, number)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(".partial")
+            partial.write_bytes(payload)
+            partial.replace(path)
+        except OSError as error:
+            raise StoreError(error.strerror or str(error), where=str(path), mend="free space on its disk") from error
+
+    def missing(self, label: Label) -> list[int]:
+        """The parts that are not there yet."""
+        return [number for number in range(len(label.parts)) if not self._path(label, number).exists()]
+
+    def content(self, label: Label) -> bytes:
+        """All parts together; what a power cut has left of one is thrown away. Raises RejectedError, OSError."""
+        parts = []
+        for number in range(len(label.parts)):
+            path = self._path(label, number)
+            parts.append(path.read_bytes())
+            if not is_part(parts[-1], label, number):
+                path.unlink()
+                raise RejectedError("a part of it is damaged on the disk", reason="package", where="a package")
+        return b"".join(parts)
+
+    def tidy(self, wanted: Iterable[str]) -> None:
+        """Take away the parts of packages that are not wanted any more, by their names."""
+        kept = set(wanted)
+        for path in self._folder.glob("*"):
+            if path.name not in kept:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _path(self, label: Label, number: int) -> Path:
+        return self._folder / label.sha256 / str(number)

@@ -5,14 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Final
 
-from cloud_sync.inbox import Inbox
+import structlog
+
+from cloud_sync.inbox import Inbox, TrustedKey
+from cloud_sync.messages import Home
 from edge.clock import Clock
 from edge.commanding import Answering, Commanding, Hands, trusted_keys
-from edge.errors import RejectedError
+from edge.errors import StoreError
+from edge.maintenance import SECONDS_PER_DAY
+from edge.model_updates import ModelUpdates, Surroundings, Watching
 from edge.recorder import Recorder
 from edge.settings import Settings
 from edge.store.store import Store
+from edge.telling import home_of
+
+# How often it is looked what was refused, and how new models do, s. Our choice.
+LOOK_EVERY_S: Final = 30.0
+
+_log = structlog.get_logger("commands")
 
 
 class Afar:
@@ -27,7 +39,22 @@ class Afar:
         self._settings_file = settings_file
         self._arrived = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self.inbox = Inbox(settings.home.id, clock, trusted_keys(settings), self._wake)
+        self._step = asyncio.Event()
+        self._publisher_wakes: Callable[[], None] = lambda: None
+        self.updates = ModelUpdates(
+            settings.home.models_directory,
+            settings.home.state_directory / "models",
+            clock,
+            Surroundings(
+                settings.home.id,
+                makers=lambda: {key.name: key.key for key in self._keys().values() if "package" in key.may},
+                shadow_s=lambda: self._settings.models.shadow_days * SECONDS_PER_DAY,
+                listen=self._listen,
+            ),
+        )
+        self.inbox = Inbox(
+            settings.home.id, clock, trusted_keys(settings), self._wake, self.updates.parts, self._teller
+        )
         self._commanding: Commanding | None = None
 
     def begin(
@@ -35,19 +62,22 @@ class Afar:
         store: Store,
         recorder: Recorder,
         attending: Answering,
+        watching: Watching,
         reload: Callable[[], Awaitable[list[str]]],
         committed: Callable[[], None],
     ) -> None:
         """Give it what it may set in motion."""
+        self._publisher_wakes = committed
+        self.updates.begin(recorder, watching)
         hands = Hands(
             attending,
-            _NoUpdates(),
+            self.updates,
             reload,
             lambda name: _person(name, self._settings, store),
             self._settings_file,
             committed,
         )
-        self._commanding = Commanding(self._settings.home.id, self.inbox, store, recorder, self._clock, hands)
+        self._commanding = Commanding(self._teller(store), self.inbox, store, recorder, self._clock, hands)
         self._commanding.take_on(self._settings)
 
     def take_on(self, settings: Settings) -> None:
@@ -57,30 +87,57 @@ class Afar:
             self._commanding.take_on(settings)
 
     async def run(self) -> None:
-        """Obey what comes, until cancelled."""
-        if self._commanding is not None:
-            await self._commanding.run(self._arrived)
+        """Obey what comes, and take models on their way, until cancelled."""
+        assert self._commanding is not None  # noqa: S101 -- `begin` comes first
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._commanding.run(self._arrived), name="obeying")
+            group.create_task(self._update(), name="models")
+            group.create_task(self._look_regularly(), name="ticks")
+
+    async def _look_regularly(self) -> None:
+        while True:
+            await self._clock.sleep(LOOK_EVERY_S)
+            self._arrived.set()
+            self._step.set()
+
+    async def _update(self) -> None:
+        while True:
+            self._step.clear()
+            try:
+                await self.updates.look()
+            except StoreError as error:
+                _log.warning("models wait", error=str(error))
+            self._publisher_wakes()
+            await self._step.wait()
+
+    async def close(self) -> None:
+        """Write down what models have shown so far; commands that wait are obeyed at the next start."""
+        try:
+            await self.updates.close()
+        except StoreError as error:
+            _log.warning("what models have shown since the last look is lost", error=str(error))
 
     def faults(self) -> dict[str, str | None]:
         """What is wrong, by part; None where nothing is."""
-        return {} if self._commanding is None else self._commanding.faults()
+        faults = {} if self._commanding is None else self._commanding.faults()
+        return {**faults, "models": self.updates.fault()}
+
+    def _teller(self, store: Store) -> Home:
+        return home_of(self._settings, store) or Home(self._settings.home.id, store.pseudonyms)
+
+    def _keys(self) -> dict[str, TrustedKey]:
+        return trusted_keys(self._settings)
+
+    def _listen(self, topics: frozenset[str]) -> None:
+        """Have the publisher listen to other topics of parts."""
+        if self.inbox.want(topics):
+            self._publisher_wakes()
 
     def _wake(self) -> None:
         """Called from the publisher's thread; a loop that has ended needs nothing more."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._arrived.set)
-
-
-class _NoUpdates:
-    """No models come yet."""
-
-    async def order(self, package: bytes, url: str | None) -> str:  # noqa: ARG002
-        """See Updating."""
-        raise RejectedError("no models are taken here", reason="package")
-
-    async def go_back(self, risk: str) -> str:  # noqa: ARG002
-        """See Updating."""
-        raise RejectedError("no models are taken here", reason="package")
+            self._loop.call_soon_threadsafe(self._step.set)
 
 
 def _person(name: str, settings: Settings, store: Store) -> str | None:

@@ -28,6 +28,7 @@ from cloud_sync.commands import (
     result,
 )
 from cloud_sync.inbox import UNSIGNED, Admitted, Inbox, TrustedKey, entry, refused, vouched
+from cloud_sync.messages import Home
 from cloud_sync.signing import read_public_key
 from edge.changing import change
 from edge.clock import Clock
@@ -42,8 +43,6 @@ from edge.store.store import Store
 FORGED_S: Final = 3600.0
 # The most that is told again at once, in seconds: a month of minutes. Our choice.
 MOST_DATA_S: Final = 31 * 86_400.0
-# How often it is looked what was refused, s: so often at most a flood of forgeries is written down. Our choice.
-LOOK_EVERY_S: Final = 30.0
 # How long the disk is left alone after it refused, s.
 RETRY_S: Final = 10.0
 _MOST_WORDS: Final = 200
@@ -95,7 +94,7 @@ def trusted_keys(settings: Settings) -> dict[str, TrustedKey]:
 class Commanding:
     """Obeys what the inbox has kept, as it comes and from where an earlier daemon stopped."""
 
-    def __init__(self, home: str, inbox: Inbox, store: Store, recorder: Recorder, clock: Clock, hands: Hands) -> None:
+    def __init__(self, home: Home, inbox: Inbox, store: Store, recorder: Recorder, clock: Clock, hands: Hands) -> None:
         self._home = home
         self._inbox = inbox
         self._store = store
@@ -111,19 +110,7 @@ class Commanding:
         self._inbox.take_on(self._keys)
 
     async def run(self, arrived: asyncio.Event) -> None:
-        """Obey what waits, then whatever `arrived` tells of, until cancelled; and look every LOOK_EVERY_S."""
-        looking = asyncio.create_task(self._look_regularly(arrived))
-        try:
-            await self._obey_for_ever(arrived)
-        finally:
-            looking.cancel()
-
-    async def _look_regularly(self, arrived: asyncio.Event) -> None:
-        while True:
-            await self._clock.sleep(LOOK_EVERY_S)
-            arrived.set()
-
-    async def _obey_for_ever(self, arrived: asyncio.Event) -> None:
+        """Obey what waits, then whatever `arrived` tells of, until cancelled."""
         while True:
             arrived.clear()
             try:
@@ -176,7 +163,7 @@ class Commanding:
             await self._recorder.call(commands.drop, waiting.position)
             return
         try:
-            judge(admitted.command, self._home, admitted.key.may, now)
+            judge(admitted.command, self._home.id, admitted.key.may, now)
             done = await self._obey(admitted)
         except RejectedError as error:
             audit = refused(admitted, error, now)

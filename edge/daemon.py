@@ -33,7 +33,7 @@ from edge.clock import Clock, SystemClock, is_set
 from edge.contact_settings import contact_of
 from edge.daily_round import DailyRound
 from edge.devices import Devices
-from edge.errors import HearthbeatError, ModelError, StoreError
+from edge.errors import HearthbeatError, StoreError
 from edge.faults_watch import FaultsWatch, Parts
 from edge.household import Household
 from edge.link_desk import LinkDesk
@@ -48,8 +48,6 @@ from edge.pipeline import Pipeline
 from edge.precedence import UrgentExecutor
 from edge.readings import Alert, Button
 from edge.recorder import Recorder
-from edge.risks.catalogue import is_critical, model_folders
-from edge.risks.model import RiskModel
 from edge.scheduling import replan
 from edge.settings import Settings
 from edge.store.store import Store
@@ -129,11 +127,12 @@ class Daemon:
         _log.info("stopped")
 
     async def _live_with(self, store: Store) -> None:
-        models = self._load_models()
+        self._afar = Afar(self.settings, self.clock, self._settings_file)
+        loaded = self._afar.updates.load(store)
+        self._models, self._critical_models = loaded.troubles, loaded.critical
         async with AsyncExitStack() as stack:
             stack.callback(store.close)
             stack.callback(self._inference.shutdown)
-            self._afar = Afar(self.settings, self.clock, self._settings_file)
             self._publisher = self._start_publisher(store.path)
             self._recorder = self._make_recorder(store)
             self._store = store
@@ -168,7 +167,7 @@ class Daemon:
             await self._attending.restore(store)
             self._news2 = News2Watch(store, self._recorder, self.clock, self._attending.say)
             self._household = Household(
-                models,
+                loaded.models,
                 store,
                 self._recorder,
                 clock=self.clock,
@@ -177,6 +176,7 @@ class Daemon:
                 inference=self._inference,
                 say=self._attending.say,
                 silence_limit_s=self._silence_limit_s,
+                trials=loaded.trials,
             )
             await self._household.move_in(self.settings)
             self._faults = FaultsWatch(
@@ -202,7 +202,7 @@ class Daemon:
                 committed=self._committed,
                 progress=self.progress,
             )
-            self._afar.begin(store, self._recorder, self._attending, self.reload, self._committed)
+            self._afar.begin(store, self._recorder, self._attending, self._household, self.reload, self._committed)
             await self._live(stack)
 
     async def _live(self, stack: AsyncExitStack) -> None:
@@ -237,6 +237,7 @@ class Daemon:
             async with self._reloading:  # one that has begun ends first, and none begins any more
                 await self._household.stop()
             await _end(working)
+        await self._afar.close()
         await self._recorder.close()
         if self._publisher is not None:
             await asyncio.to_thread(self._publisher.stop)
@@ -300,28 +301,6 @@ class Daemon:
         """Tell the service manager that the process is up and waits: that is no failed start."""
         self._manager.ready()
         self._manager.status(why)
-
-    def _load_models(self) -> list[RiskModel]:
-        """The models that can be trusted; a damaged one is a fault, not an end."""
-        models = []
-        try:
-            folders = model_folders(self.settings.home.models_directory)
-        except ModelError as error:
-            folders = []
-            self._note_model("every risk", error)
-        for folder in folders:
-            try:
-                models.append(RiskModel.load(folder))
-                self._models[folder.name] = None
-            except ModelError as error:
-                self._note_model(folder.name, error)
-                if is_critical(folder):
-                    self._critical_models.add(folder.name)
-        return models
-
-    def _note_model(self, risk: str, error: ModelError) -> None:
-        self._models[risk] = str(error)
-        _log.error("a risk is not watched", error=str(error))
 
     def _start_publisher(self, path: Path) -> Keeper | None:
         if self.settings.broker is None:
@@ -412,11 +391,12 @@ class Daemon:
         if self._publisher is not None:
             state = self._publisher.state()
             broker = BrokerSight(state.connected, state.error, state.refused, state.sent, None, state.complaint)
-        return Parts(self._models, frozenset(self._critical_models), stores, broker, self._afar.faults())
+        critical = frozenset(self._critical_models)
+        return Parts(self._models, critical, stores, broker, self._afar.faults(), self._links.fault)
 
     def _present_faults(self) -> list[str]:
         """What is wrong now, and what was lost since the start: one line each."""
-        parts = (self._recorder, self._maintenance, self._nights, self._links, self._outward)
+        parts = (self._recorder, self._maintenance, self._nights, self._outward)
         troubles = (*self._models.values(), *(part.fault for part in parts))
         faults = [trouble for trouble in troubles if trouble is not None]
         if self._recorder.dropped_readings:

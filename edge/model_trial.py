@@ -122,10 +122,13 @@ class CrashMark:
     """Says which package's model was running when the process died: one line that the kernel keeps, not the disk.
 
     What is written into a shared mapping of a file outlives the process that wrote it, at the cost of a copy of 64
-    bytes. Raises OSError when the file cannot be made.
+    bytes. Raises OSError when the file cannot be made; without one nothing outlives the process.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
+        if path is None:
+            self._memory = mmap.mmap(-1, _NAME_BYTES)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from nacl.signing import SigningKey
 
+from cloud_sync import messages
 from cloud_sync.commands import command_topic
 from cloud_sync.inbox import MOST_AN_HOUR, Inbox
 from cloud_sync.signing import COMMAND, sign, write_public_key
@@ -60,7 +61,8 @@ class Home:
         self.inbox = Inbox("home", self.clock, trusted_keys(self.settings), lambda: None)
         known = {"anna": "anna", "p-x": "anna"}
         hands = Hands(self, self, self.reload, known.get, self.path, lambda: None)
-        self.commanding = Commanding("home", self.inbox, self.store, self.recorder, self.clock, hands)
+        home = messages.Home("home", self.store.pseudonyms)
+        self.commanding = Commanding(home, self.inbox, self.store, self.recorder, self.clock, hands)
         self.commanding.take_on(self.settings)
 
     async def restart(self) -> None:
