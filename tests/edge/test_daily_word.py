@@ -162,6 +162,7 @@ def a_whole_day(store: Store) -> None:
                 alert("spo2_low", MIDNIGHT - 5 * DAY, MIDNIGHT - 4 * DAY),
                 alert(FaultKind.NOT_WORN, MIDNIGHT - 3 * 3600.0, MIDNIGHT + 3600.0, STRAP),
                 alert(FaultKind.NO_DATA, MIDNIGHT - 3 * 3600.0, None, "somebody else's"),
+                alert("heart_rate_low", MIDNIGHT - 7 * 3600.0, None, person="ben"),
             ],
         )
     )
@@ -277,7 +278,9 @@ def test_each_contact_has_its_own_time_even_around_midnight(tmp_path: Path) -> N
 
 def test_nobody_is_told_of_somebody_whose_alerts_they_are_not_told(tmp_path: Path) -> None:
     ben = {"id": "ben", "contacts": ["daughter"], "care": {"own": []}}
-    settings = home(tmp_path, {"id": "daughter", "daily_word": "daily"}, people=[ben])
+    settings = home(
+        tmp_path, {"id": "daughter", "daily_word": "daily"}, {"id": "own", "daily_word": "daily"}, people=[ben]
+    )
     assert [(one.person.id, one.contact.id) for one in due_words(settings, NOW, UTC)] == [
         ("anna", "own"),
         ("anna", "daughter"),
