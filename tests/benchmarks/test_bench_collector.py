@@ -23,7 +23,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from tests.conftest import CHECKOUT
 from tests.fakes.broker import Mosquitto, free_port
 from tests.fakes.collecting import told
-from tests.fakes.killing import TABLES
+from tests.fakes.killing import COLLECTOR, TABLES, write_settings
 from tests.fakes.postgres import Postgres
 
 MESSAGES = 20_000
@@ -32,7 +32,6 @@ ROUNDS = 3
 BAR_A_SECOND = 5000
 BAR_RATIO = 0.7
 STORED = "SELECT " + " + ".join(f"(SELECT count(*) FROM hearthbeat.{table})" for table in TABLES)
-COLLECTOR = "import sys; from cloud_sync.collector.cli import main; sys.exit(main(['run', '--config', sys.argv[1]]))"
 
 
 @pytest.fixture
@@ -70,15 +69,6 @@ def program(*arguments: str) -> subprocess.Popen[bytes]:
         env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
         stderr=subprocess.DEVNULL,
     )
-
-
-def settings(folder: Path, broker: Mosquitto, database: str, name: str, port: int = 0) -> Path:
-    path = folder / f"{name}.toml"
-    path.write_text(
-        f'[broker]\nhost = "127.0.0.1"\nport = {broker.port}\ntls = false\n[database]\nconninfo = "{database}"\n'
-        f'[collector]\nname = "{name}"\n[metrics]\nport = {port}\n'
-    )
-    return path
 
 
 def wait_for(connection: psycopg.Connection, query: str, count: int) -> None:
@@ -129,7 +119,7 @@ def bare(broker: Mosquitto, cluster: Postgres, messages: Path) -> float:
 
 def ours(broker: Mosquitto, cluster: Postgres, messages: Path, folder: Path) -> float:
     database = cluster.make_database()
-    collecting = program("-c", COLLECTOR, str(settings(folder, broker, database, "one")))
+    collecting = program("-c", COLLECTOR, str(write_settings(folder / "one.toml", broker.port, database)))
     wait_for_subscribers([collecting])
     try:
         return rate(broker, messages, database, STORED)
@@ -173,7 +163,8 @@ def test_bench_two_collectors(
 ) -> None:
     database, ports = cluster.make_database(), {"one": free_port(), "two": free_port()}
     programs = [
-        program("-c", COLLECTOR, str(settings(tmp_path, broker, database, name, port))) for name, port in ports.items()
+        program("-c", COLLECTOR, str(write_settings(tmp_path / name, broker.port, database, name, port)))
+        for name, port in ports.items()
     ]
     wait_for_subscribers(programs)
 

@@ -25,7 +25,20 @@ from tests.fakes.postgres import Postgres
 
 PATIENCE_S: Final = 120.0
 TABLES: Final = ("minute_messages", "hour_messages", "alert_messages")
+# What `hearthbeat-collector run` is, without the script that pip makes.
+COLLECTOR: Final = (
+    "import sys; from cloud_sync.collector.cli import main; sys.exit(main(['run', '--config', sys.argv[1]]))"
+)
 _CHECKOUT: Final = Path(__file__).resolve().parent.parent.parent
+
+
+def write_settings(path: Path, port: int, database: str, name: str = "one", metrics_port: int = 0) -> Path:
+    """Settings of a collector between the broker at `port` and `database`."""
+    path.write_text(
+        f'[broker]\nhost = "127.0.0.1"\nport = {port}\ntls = false\n[database]\nconninfo = "{database}"\n'
+        f'[collector]\nname = "{name}"\n[metrics]\nport = {metrics_port}\n'
+    )
+    return path
 
 
 class Victim(Protocol):
@@ -85,15 +98,8 @@ class Chain:
         self._postgres = postgres
         self._database = postgres.make_database()
         self._mosquitto = Mosquitto(folder / "mosquitto")
-        settings = folder / "collector.toml"
-        settings.write_text(
-            f'[broker]\nhost = "127.0.0.1"\nport = {self._mosquitto.port}\ntls = false\n'
-            f'[database]\nconninfo = "{self._database}"\n[collector]\nname = "one"\n[metrics]\nport = 0\n'
-        )
-        command = (
-            "import sys; from cloud_sync.collector.cli import main; sys.exit(main(['run', '--config', sys.argv[1]]))"
-        )
-        collector = Program(["-c", command, str(settings)], folder / "collector.log")
+        settings = write_settings(folder / "collector.toml", self._mosquitto.port, self._database)
+        collector = Program(["-c", COLLECTOR, str(settings)], folder / "collector.log")
         arguments = ["-m", "tests.fakes.replaying_home", str(self._home_folder), str(self._mosquitto.port)]
         home = Program(arguments, folder / "home.log")
         self.victims: dict[str, Victim] = {
