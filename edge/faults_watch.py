@@ -63,7 +63,8 @@ _log = structlog.get_logger("faults")
 class Parts:
     """The state of what only the daemon knows; a text says what is wrong, None that nothing is.
 
-    `models` by risk, `stores` by what is done with the store; what was never tried is not there.
+    `models` by risk, `stores` by what is done with the store; what was never tried is not there. `buttons` is why a
+    press of one is not heard.
     """
 
     models: Mapping[str, str | None] = field(default_factory=dict)
@@ -71,6 +72,7 @@ class Parts:
     stores: Mapping[str, str | None] = field(default_factory=dict)
     broker: BrokerSight | None = None
     commands: Mapping[str, str | None] = field(default_factory=dict)
+    buttons: str | None = None
 
 
 class FaultsWatch:
@@ -249,6 +251,7 @@ class FaultsWatch:
             free_bytes=await self._free_bytes(),
             contacts=self._outcomes(),
             commands=parts.commands,
+            buttons=parts.buttons,
             broker=None if parts.broker is None else await self._with_outbox(parts.broker),
         )
 

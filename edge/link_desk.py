@@ -104,7 +104,7 @@ class LinkDesk:
                     control.serving(path.parent, self.respond, name=path.name, mode=0o666, most=MOST_AT_ONCE)
                 )
             except OSError as error:
-                self._closed = f"{path}: no button is answered ({error.strerror}); let hearthbeat write into its folder"
+                self._closed = f"the daemon cannot listen at {path} ({error.strerror})"
                 _log.error("no buttons", error=self._closed)
             yield
 
@@ -114,7 +114,7 @@ class LinkDesk:
         if self._web is None or self._closed is not None:
             return self._closed
         if self._clock.monotonic() - self._asked_at > UNHEARD_S:
-            return "buttons: the web process is not heard of; see `systemctl status hearthbeat-web`"
+            return "the web process is not heard of"
         return None
 
     async def respond(self, request: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:

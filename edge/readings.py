@@ -304,6 +304,7 @@ class FaultKind(StrEnum):
     BROKER_UNREACHABLE = "broker_unreachable"
     OUTBOX_STUCK = "outbox_stuck"
     COMMANDS = "commands"
+    BUTTONS = "buttons"
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ RULES: Final[Mapping[FaultKind, FaultRule]] = MappingProxyType(
         FaultKind.BROKER_UNREACHABLE: FaultRule(2 * _HOUR, 10 * _MINUTE, 24 * _HOUR, tells_end=False),
         FaultKind.OUTBOX_STUCK: FaultRule(0.0, 10 * _MINUTE, 24 * _HOUR, tells_end=False),
         FaultKind.COMMANDS: FaultRule(0.0, 10 * _MINUTE, 24 * _HOUR, tells_end=False),
+        FaultKind.BUTTONS: FaultRule(0.0, 2 * _MINUTE, 24 * _HOUR),
     }
 )
 

@@ -19,6 +19,7 @@ DISK: Final = "disk"
 BROKER: Final = "broker"
 OUTBOX: Final = "outbox"
 BUDGET: Final = "outbox_budget"
+WEB: Final = "web"
 
 # Our choice: NTP slews smaller errors than this away, and nothing that is told changes by a minute.
 STEP_LIMIT_S: Final = 60.0
@@ -59,7 +60,7 @@ class HouseSight:
     """The house as a look finds it; texts say what is wrong, None that nothing is, and what is not there is not known.
 
     `models` and `stores` hold each model and each work on the store that was tried, `contacts` each that was told,
-    `commands` each way of theirs.
+    `commands` each way of theirs, `buttons` is why nobody hears a press.
     `some_stream` says that some wearables still send, `radio_is_critical` that a critical risk is watched by radio.
     """
 
@@ -75,6 +76,7 @@ class HouseSight:
     contacts: Mapping[str, str | None] = field(default_factory=dict)
     broker: BrokerSight | None = None
     commands: Mapping[str, str | None] = field(default_factory=dict)
+    buttons: str | None = None
     some_stream: bool = False
     radio_is_critical: bool = False
 
@@ -192,6 +194,10 @@ class HouseFaults:
             self._note(found, sight, (FaultKind.CONTACT, name), sentence)
         for name, sentence in sight.commands.items():
             self._note(found, sight, (FaultKind.COMMANDS, name), sentence)
+        sentence = None
+        if sight.buttons is not None:
+            sentence = phrase("Who presses a button of a message is not heard: {why}.", why=_stripped(sight.buttons))
+        self._note(found, sight, (FaultKind.BUTTONS, WEB), sentence)
 
     def _look_at_disk(self, sight: HouseSight, found: Findings) -> None:
         free, key = sight.free_bytes, (FaultKind.DISK_FULL, DISK)

@@ -116,5 +116,15 @@ FAULT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
             words("Commands from outside are in order again"),
             words("Commands from outside, not as they should be since {since}, are in order again at {until}."),
         ),
+        FaultKind.BUTTONS: Words(
+            words("The buttons of messages do not work"),
+            words("Since {since}: {why} Messages still reach the phones."),
+            words("The buttons of messages work again"),
+            words("The buttons of messages, which did not work from {since} on, work again at {until}."),
+            words(
+                "Start their service again: `sudo systemctl restart hearthbeat-web`. Until then, answer by `hearthbeat "
+                "alerts` at the machine."
+            ),
+        ),
     }
 )

@@ -160,6 +160,17 @@ def test_a_disk_that_refuses_is_told(what: str) -> None:
     assert told(story) == [("store", what)]
 
 
+def test_buttons_that_nobody_hears_are_told_and_their_return_too() -> None:
+    story = settled()
+    story.house = replace(story.house, buttons="the web process is not heard of")
+    story.go(5 * MINUTE)
+    assert told(story) == [("buttons", "web")]
+    assert "Who presses a button of a message is not heard: the web" in story.store.raised()[0].explanation.sentence
+    story.house = replace(story.house, buttons=None)
+    story.go(5 * MINUTE)
+    assert [alert.kind for alert in story.store.cleared()] == ["buttons"]
+
+
 def test_a_contact_that_cannot_be_told_for_long_is_told_to_others_and_two_at_once_are_one() -> None:
     story = settled()
     story.house = replace(story.house, contacts={"mum": "no network", "son": None})
