@@ -110,3 +110,14 @@ def test_an_empty_or_missing_secret_is_told(tmp_path: Path) -> None:
         read_secret(tmp_path / "empty")
     with pytest.raises(SettingsError, match="secret cannot be read"):
         read_secret(tmp_path / "absent")
+
+
+def test_the_local_broker_is_a_broker_with_its_own_defaults(tmp_path: Path) -> None:
+    table = '\n[home_assistant]\nhost = "ha.local"\npassword_file = "ha.password"\nanswers_as = "annas-phone"\n'
+    settings = load_settings(write(tmp_path, GOOD + table))
+    assert settings.home_assistant is not None
+    assert (settings.home_assistant.port, settings.home_assistant.tls) == (1883, False)
+    assert settings.home_assistant.connection["password_file"] == tmp_path / "ha.password"
+    for wrong in (table.replace("annas-phone", "nobody"), table + 'discovery_prefix = "a/#"\n'):
+        with pytest.raises(SettingsError, match="nobody|discovery_prefix"):
+            load_settings(write(tmp_path, GOOD + wrong))
