@@ -421,7 +421,7 @@ def facts(draw: st.DrawFn) -> tuple[Facts, list[tuple[Alert, list[str]]]]:
     return known, [(one, ["Anna's strap"]) for one in known.faults]
 
 
-@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.settings(max_examples=60, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 @given(found=facts(), language=st.sampled_from(languages()))
 def test_whatever_is_known_makes_whole_sentences(
     found: tuple[Facts, list[tuple[Alert, list[str]]]], language: str
