@@ -10,6 +10,7 @@ from typing import Any
 from edge.attending import Attending
 from edge.link_desk import LinkDesk
 from edge.readings import Alert, Button, Notification, Severity
+from edge.recorder import Recorder
 from edge.store.store import Store
 from tests.fakes.alert_house import AlertHouse, DirectRecorder
 
@@ -49,11 +50,11 @@ class LinkHouse:
 
 
 @asynccontextmanager
-async def link_house(alerts: AlertHouse) -> AsyncIterator[LinkHouse]:
-    """The parts of a daemon through which alerts and their answers pass."""
+async def link_house(alerts: AlertHouse, recorder_type: type[Recorder] = DirectRecorder) -> AsyncIterator[LinkHouse]:
+    """The parts of a daemon through which alerts and their answers pass; the desk's own writes go by `recorder_type`."""
     async with alerts.running() as attending:
         store = Store(alerts.folder / "state" / "hearthbeat.db")
-        recorder = DirectRecorder(store, clock=alerts.clock, interval_s=6.0)
+        recorder = recorder_type(store, clock=alerts.clock, interval_s=6.0)
         desk = LinkDesk(
             alerts.settings,
             store,
