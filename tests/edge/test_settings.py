@@ -119,5 +119,5 @@ def test_the_local_broker_is_a_broker_with_its_own_defaults(tmp_path: Path) -> N
     assert (settings.home_assistant.port, settings.home_assistant.tls) == (1883, False)
     assert settings.home_assistant.connection["password_file"] == tmp_path / "ha.password"
     for wrong in (table.replace("annas-phone", "nobody"), table + 'discovery_prefix = "a/#"\n'):
-        with pytest.raises(SettingsError, match="nobody|discovery_prefix"):
+        with pytest.raises(SettingsError, match=r"nobody|discovery_prefix"):
             load_settings(write(tmp_path, GOOD + wrong))

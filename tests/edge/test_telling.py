@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from cloud_sync.messages import Kind, Received, parse
+from cloud_sync.messages import Kind, Received, parse, sealing
 from cloud_sync.messages.bodies import AssessmentsMessage, DayMessage, HourMessage, MinutesMessage
 from edge.readings import CHANNELS, Assessment, Channel, Reading, Risk
 from edge.recorder import Recorder
@@ -269,6 +269,21 @@ async def test_what_cannot_be_read_now_is_told_later(tmp_path: Path, monkeypatch
         assert await told.at(START + HOUR + GRACE_S) == []
         monkeypatch.setattr(told.store, "path", path)
         assert len(await told.at(START + HOUR + 2 * GRACE_S)) == 2
+
+
+async def test_all_is_sealed_where_the_household_has_a_key(tmp_path: Path) -> None:
+    key = sealing.new_key()
+    assert SETTINGS.broker is not None
+    broker = SETTINGS.broker.model_copy(update={"encrypt_to": sealing.public_half(key)})
+    async with telling(tmp_path, SETTINGS.model_copy(update={"broker": broker})) as told:
+        told.store.commit(Batch(readings=[sample(START + 1.0, 60.0)]))
+        told.clock.step_wall(HOUR + GRACE_S)
+        await told.telling.look()
+        sealed = told.store.outbox.next_messages(9)
+    assert [parse(one.topic, one.payload).message for one in sealed] == [None, None]
+    opened = [parse(one.topic, one.payload, key) for one in sealed]
+    assert [one.kind for one in opened] == [Kind.MINUTES, Kind.HOUR]
+    assert [str(one.id) for one in opened] == [one.id for one in sealed]
 
 
 async def test_what_the_format_cannot_tell_ends_nothing_and_is_shown(
