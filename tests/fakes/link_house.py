@@ -51,7 +51,7 @@ class LinkHouse:
 
 @asynccontextmanager
 async def link_house(alerts: AlertHouse, recorder_type: type[Recorder] = DirectRecorder) -> AsyncIterator[LinkHouse]:
-    """The parts of a daemon through which alerts and their answers pass; the desk's own writes go by `recorder_type`."""
+    """The parts of a daemon through which alerts and their answers pass; the desk writes by `recorder_type`."""
     async with alerts.running() as attending:
         store = Store(alerts.folder / "state" / "hearthbeat.db")
         recorder = recorder_type(store, clock=alerts.clock, interval_s=6.0)
