@@ -275,4 +275,5 @@ class HouseFaults:
 
 def _stripped(why: str) -> str:
     """A reason without the full stop that a sentence will bring."""
-    return why.strip().rstrip(".;,")
+    stripped = why.strip().rstrip(".;,")
+    return why if stripped == why else stripped  # what can be told in another language still can

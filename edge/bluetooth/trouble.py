@@ -18,6 +18,8 @@ from bleak.exc import (
 from bleak_retry_connector import BleakOutOfConnectionSlotsError
 from dbus_fast import AuthError
 
+from edge.phrases import phrase, words
+
 # What bleak and dbus-fast raise when an adapter, a wearable, bluetoothd or the message bus goes away in the middle of a
 # call, or the bus refuses us: their own errors, a dead socket's, no answer in time, and lookups in objects of BlueZ
 # that have just vanished.
@@ -90,17 +92,18 @@ class RadioStatus:
     @property
     def mend(self) -> str | None:
         """What somebody in the house can do about it."""
-        return _MEND.get(self.state)
+        found = _MEND.get(self.state)
+        return None if found is None else phrase(found)
 
 
 _MEND: Final = MappingProxyType(
     {
-        RadioState.OFF: "switch Bluetooth on (bluetoothctl power on; rfkill unblock bluetooth)",
-        RadioState.MISSING: "check that the Bluetooth adapter is plugged in (bluetoothctl list)",
-        RadioState.STUCK: "restart Bluetooth (systemctl restart bluetooth)",
-        RadioState.DENIED: "let this user reach BlueZ: add it to the group bluetooth",
-        RadioState.UNREACHABLE: "check that Bluetooth runs (systemctl status bluetooth)",
-        RadioState.FAILED: "check that the Bluetooth adapter is plugged in and on (bluetoothctl show)",
+        RadioState.OFF: words("switch Bluetooth on (bluetoothctl power on; rfkill unblock bluetooth)"),
+        RadioState.MISSING: words("check that the Bluetooth adapter is plugged in (bluetoothctl list)"),
+        RadioState.STUCK: words("restart Bluetooth (systemctl restart bluetooth)"),
+        RadioState.DENIED: words("let this user reach BlueZ: add it to the group bluetooth"),
+        RadioState.UNREACHABLE: words("check that Bluetooth runs (systemctl status bluetooth)"),
+        RadioState.FAILED: words("check that the Bluetooth adapter is plugged in and on (bluetoothctl show)"),
     }
 )
 

@@ -19,11 +19,12 @@ from edge.alerts.sights import WearableSight
 from edge.alerts.thresholds import Threshold, ThresholdRule
 from edge.alerts.vital_rules import DEFAULTS
 from edge.alerts.wearable_faults import WearableFaults
+from edge.bluetooth.trouble import RadioState, RadioStatus
 from edge.news2_watch import NEWS2
 from edge.nights import RESTING_HEART_RATE
 from edge.notify.alert_words import OTHER_CRITICAL, WORDS
 from edge.notify.fault_words import FAULT_WORDS
-from edge.notify.languages import languages
+from edge.notify.languages import language_of, languages
 from edge.notify.texts import alert_text, fault_text, still_so
 from edge.phrases import Phrase
 from edge.readings import Alert, AlertState, Channel, Explanation, FaultKind, Risk, Severity, Window
@@ -252,6 +253,14 @@ def test_an_alert_is_told_in_chinese_after_a_restart(tmp_path: Path) -> None:
     assert alert_text(told, "Anna", "zh", UTC).body == alert_text(PEOPLE[0], "Anna", "zh", UTC).body
     assert fault_text(fault, ["x"], "zh", UTC).body == fault_text(HOUSE[0], ["x"], "zh", UTC).body
     assert told.explanation == PEOPLE[0].explanation, "and reads the same in English"
+
+
+def test_what_mends_the_radio_is_told_in_the_language_of_the_phone() -> None:
+    status = RadioStatus(RadioState.OFF, AT, "org.bluez.Error.NotReady")
+    sight = HouseSight(AT, 0.0, radio=status.why, radio_mend=status.mend)
+    (fault,) = (found for found in HouseFaults().look(sight).wrong if found.kind is FaultKind.BLUETOOTH)
+    assert "switch Bluetooth on" in fault.sentence
+    assert "请开启蓝牙" in language_of("zh").tell(fault.sentence)
 
 
 def test_an_alert_that_an_older_version_has_stored_is_told_by_its_sentence() -> None:
