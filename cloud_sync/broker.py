@@ -99,14 +99,21 @@ def set_will(client: mqtt.Client, broker: Broker, topic: str, payload: bytes) ->
     client.will_set(topic, payload, qos=1, retain=True, properties=properties)
 
 
-def send_connect(client: mqtt.Client, broker: Broker, *, session_expiry_s: int = SESSION_EXPIRY_S) -> None:
+def send_connect(
+    client: mqtt.Client,
+    broker: Broker,
+    *,
+    session_expiry_s: int = SESSION_EXPIRY_S,
+    receive_maximum: int = RECEIVE_MAXIMUM,
+    largest_packet: int = LARGEST_PACKET,
+) -> None:
     """Reach the broker and ask for a session, kept for so long after; raises BrokerError when it cannot be reached."""
     try:
         if broker.protocol == "5":
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has no types here
             properties.SessionExpiryInterval = session_expiry_s
-            properties.ReceiveMaximum = RECEIVE_MAXIMUM
-            properties.MaximumPacketSize = LARGEST_PACKET
+            properties.ReceiveMaximum = receive_maximum
+            properties.MaximumPacketSize = largest_packet
             client.connect(broker.host, broker.port, broker.keep_alive_s, clean_start=False, properties=properties)
         else:
             client.connect(broker.host, broker.port, broker.keep_alive_s)

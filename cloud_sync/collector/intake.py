@@ -15,12 +15,11 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from cloud_sync.broker import KEEP_ALIVE_S, make_client, refusal, silence
+from cloud_sync.broker import make_client, refusal, send_connect, silence
 from cloud_sync.collector.entries import Arrival
 from cloud_sync.collector.settings import BrokerSection, CollectorSection
 from edge.errors import BrokerError, BrokerRefusedError
@@ -30,6 +29,7 @@ ANSWER_LIMIT_S: Final = 10.0
 # Packets that are read in one go before others get their turn; our choice: some 10 ms.
 _PACKETS: Final = 200
 _MISC_EVERY_S: Final = 1.0
+_TAKEN_OVER: Final = 0x8E  # MQTT 5.0, 3.14.2.1
 
 
 class Intake:
@@ -60,25 +60,14 @@ class Intake:
 
     async def connect(self) -> None:
         """Connect and subscribe; raises BrokerError."""
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has no types here
-        properties.SessionExpiryInterval = round(self._settings.session_hours * 3600)
-        properties.ReceiveMaximum = self._settings.in_flight
-        properties.MaximumPacketSize = self._largest_packet()
-        try:
-            await asyncio.to_thread(
-                self._client.connect,
-                self._where.host,
-                self._where.port,
-                KEEP_ALIVE_S,
-                clean_start=False,
-                properties=properties,
-            )
-        except OSError as error:
-            raise BrokerError(
-                f"cannot be reached: {error.strerror or error}",
-                where=self._where.address,
-                mend="check host, port and tls under [broker]",
-            ) from error
+        await asyncio.to_thread(
+            send_connect,
+            self._client,
+            self._where,
+            session_expiry_s=round(self._settings.session_hours * 3600),
+            receive_maximum=self._settings.in_flight,
+            largest_packet=self._largest_packet(),
+        )
         self._connecting = False
         self._loop.add_reader(self._socket(), self._read)
         self._loop.call_later(_MISC_EVERY_S, self._keep_alive)
@@ -125,7 +114,7 @@ class Intake:
 
     def _largest_packet(self) -> int:
         """Of what is larger, the broker rids itself (MQTT 5.0, 3.1.2.11.4): leave room to see and refuse it."""
-        return min(4 * self._settings.largest_payload + 65_536, 268_435_455)
+        return 2 * self._settings.largest_payload + 65_536
 
     def _socket(self) -> mqtt.SocketLike:
         connection = self._client.socket()
@@ -253,7 +242,15 @@ class Intake:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        if flags.is_disconnect_packet_from_server:
+        if reason.value == _TAKEN_OVER:
+            self._end(
+                BrokerRefusedError(
+                    "another client has our name",
+                    where=self._where.address,
+                    mend="give every collector a name of its own under [collector]",
+                )
+            )
+        elif flags.is_disconnect_packet_from_server:
             self._end(refusal("it ended the connection", reason, self._where))
         else:
             self._end(silence("the connection was lost", self._where))

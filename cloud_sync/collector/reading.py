@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
+import structlog
 from pydantic import BaseModel, ValidationError
 
 from cloud_sync.collector.entries import Arrival, Entry, Presence, Row, Sealed, refuse
@@ -44,10 +46,13 @@ TABLES: Final[Mapping[Kind, str]] = MappingProxyType(
 )
 # What goes from the cloud to homes under the same root, hearthbeat/v1/<home>/command: none of the collector's business.
 _COMMAND: Final = "command"
+_HOME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)  # as cloud_sync.messages.topics has it
 # A message whose time is further ahead than a clock is likely to be wrong, or that tells of the time before there were
 # wearables, would make partitions that nobody wants. Our choice.
 AHEAD_S: Final = 2 * 86_400.0
 EARLIEST_S: Final = 946_684_800.0  # 2000-01-01T00:00:00Z
+
+_log = structlog.get_logger("collector")
 
 
 class _Claim(BaseModel):
@@ -65,10 +70,12 @@ def read(arrival: Arrival, largest_payload: int, key: SecretKey | None = None) -
         why = f"{len(arrival.payload)} bytes, {largest_payload} at most are taken"
         return refuse(arrival, "too large", why)
     try:
-        received = parse(arrival.topic, arrival.payload, key)
+        return _entry(arrival, parse(arrival.topic, arrival.payload, key))
     except MessageError as error:
         return refuse(arrival, error.reason.value, error.what)
-    return _entry(arrival, received)
+    except Exception as error:  # noqa: BLE001 -- a fault of ours must not stop every collector at one message
+        _log.exception("a message could not be read for a fault of the collector", topic=arrival.topic)
+        return refuse(arrival, "fault", f"{type(error).__name__}, see the collector's log")
 
 
 def _entry(arrival: Arrival, received: Received) -> Entry:
@@ -99,6 +106,12 @@ def passes_by(topic: str) -> bool:
     """Whether a topic is the one by which the cloud speaks to a home."""
     levels = topic.split("/")
     return len(levels) == 4 and levels[3] == _COMMAND
+
+
+def home_of(topic: str) -> str | None:
+    """The home of a topic, of whatever version or kind; None where it names none."""
+    levels = topic.split("/")
+    return levels[2] if len(levels) > 3 and _HOME.fullmatch(levels[2]) else None
 
 
 def claimed_id(payload: bytes) -> str | None:

@@ -14,6 +14,7 @@ import signal
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Final
 
 import structlog
@@ -22,7 +23,7 @@ from cloud_sync.collector.database import Database, DatabaseError, PoisonError, 
 from cloud_sync.collector.entries import Arrival, Entry, Refusal, Row, Sealed, refuse
 from cloud_sync.collector.intake import Intake
 from cloud_sync.collector.metrics import Health, HealthServer, Metrics
-from cloud_sync.collector.reading import claimed_id, read
+from cloud_sync.collector.reading import claimed_id, home_of, read
 from cloud_sync.collector.settings import CollectorSettings
 from cloud_sync.receipts import MOST_IDS, receipt, receipt_topic
 from edge.errors import BrokerError, SettingsError
@@ -75,8 +76,6 @@ class Collector:
             await asyncio.wait({self._under_way}, timeout=STOP_LIMIT_S)
             for task in [self._under_way, *others]:
                 task.cancel()
-        if self._intake is not None:
-            self._intake.close()
         await self._database.close()
         await self._keeper.close()
 
@@ -106,18 +105,17 @@ class Collector:
         await self._prepared.wait()
         failures = 0
         while True:
-            intake = Intake(self._settings.broker, self._settings.collector, self._came.set)
             try:
-                await intake.connect()
-                failures = 0
-                self._intake = intake
-                self._well("broker")
-                await intake.lost()
+                with closing(Intake(self._settings.broker, self._settings.collector, self._came.set)) as intake:
+                    await intake.connect()
+                    failures = 0
+                    self._intake = intake
+                    self._well("broker")
+                    await intake.lost()
             except BrokerError as error:
                 failures += 1
                 self._broken("broker", error)
             finally:
-                intake.close()
                 self._intake = None
             await asyncio.sleep(self._delay(failures))
 
@@ -202,10 +200,9 @@ class Collector:
                 case Row() | Sealed():
                     ids[entry.home].append(entry.id)
                 case Refusal():
-                    identifier = claimed_id(arrival.payload)
-                    levels = arrival.topic.split("/")
-                    if identifier is not None and len(levels) > 3 and levels[0] == "hearthbeat":
-                        ids[levels[2]].append(identifier)
+                    home, identifier = home_of(arrival.topic), claimed_id(arrival.payload)
+                    if home is not None and identifier is not None:
+                        ids[home].append(identifier)
         for home, told in ids.items():
             for first in range(0, len(told), MOST_IDS):
                 intake.publish(receipt_topic(home), receipt(told[first : first + MOST_IDS]))

@@ -63,7 +63,9 @@ class CollectorSection(_Section):
     in_flight: int = Field(default=4000, ge=1, le=MOST_IN_FLIGHT, title="messages that the broker may leave with us")
     batch_messages: int = Field(default=1000, ge=1, title="the most messages in one transaction")
     batch_wait_s: float = Field(default=0.05, ge=0.0, le=5.0, title="how long a batch waits for more, s")
-    largest_payload: int = Field(default=256 * 1024, ge=1024, title="larger payloads are refused, bytes")
+    largest_payload: int = Field(
+        default=256 * 1024, ge=1024, le=64 * 1024 * 1024, title="larger payloads are refused, bytes"
+    )
     session_hours: float = Field(default=72.0, gt=0.0, title="how long the broker keeps messages for it, hours")
     receipts: bool = Field(default=True, title="whether homes are told what is in the database")
     household_key_file: Path | None = Field(default=None, title="key that opens sealed payloads")

@@ -85,6 +85,10 @@ class Postgres:
             )
         self.wait()
 
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
     def wait(self) -> None:
         """Wait until it takes connections."""
         moment = threading.Event()
@@ -164,8 +168,8 @@ def _kill(process: int) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_cluster() -> Iterator[Postgres]:
-    """A running cluster that tests share; nobody ends it."""
+def _cluster() -> Iterator[Postgres]:
+    # A kill -9 loses nothing that the kernel has, so that tests need not wait for the disk.
     cluster = Postgres(fsync=False)
     cluster.start()
     yield cluster
@@ -173,15 +177,13 @@ def postgres_cluster() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def database(postgres_cluster: Postgres) -> str:
-    """A new empty database in the shared cluster; how libpq reaches it."""
-    return postgres_cluster.make_database()
+def postgres(_cluster: Postgres) -> Iterator[Postgres]:
+    """A running cluster that tests share; whoever ends it starts it again."""
+    yield _cluster
+    assert _cluster.is_running()
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    """A running cluster of the module's own, to be harmed; whoever does, mends it."""
-    cluster = Postgres()
-    cluster.start()
-    yield cluster
-    cluster.close()
+@pytest.fixture
+def database(postgres: Postgres) -> str:
+    """A new empty database; how libpq reaches it."""
+    return postgres.make_database()

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from tests.fakes.broker import mosquitto
 from tests.fakes.collecting import sender
-from tests.fakes.postgres import database, postgres, postgres_cluster
+from tests.fakes.postgres import _cluster, database, postgres
 
-__all__ = ["database", "mosquitto", "postgres", "postgres_cluster", "sender"]
+__all__ = ["_cluster", "database", "mosquitto", "postgres", "sender"]

@@ -9,12 +9,12 @@ from importlib import resources
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from cloud_sync.collector.database import Database
 from cloud_sync.collector.entries import Arrival
 from cloud_sync.collector.reading import read
 from tests.fakes.collecting import rows, told
-from tests.fakes.postgres import Postgres
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "collector.md"
 DAY_S = 86_400.0
@@ -46,9 +46,7 @@ async def test_every_query_of_the_dashboard_runs(database: str) -> None:
     await open_database.close()
 
 
-async def test_a_role_with_the_rights_of_the_docs_can_collect_and_no_more(
-    postgres_cluster: Postgres, database: str
-) -> None:
+async def test_a_role_with_the_rights_of_the_docs_can_collect_and_no_more(database: str) -> None:
     owner = await filled(database)
     name = re.search(r"dbname=(\w+)", database)
     assert name is not None
@@ -71,6 +69,8 @@ async def test_a_role_with_the_rights_of_the_docs_can_collect_and_no_more(
     assert await rows(database, "SELECT times FROM hearthbeat.refused") == [(2,)]
     assert await collector.drop_old("minutes", 1, time.time()) == 0
     assert await collector.drop_old_refused(1, time.time()) == 0
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        await rows(re.sub(r"user=\w+", f"user={role}", database), "DELETE FROM hearthbeat.alert_messages RETURNING 1")
     await collector.close()
 
 
