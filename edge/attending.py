@@ -149,7 +149,7 @@ class Attending:
             button = Button(request["do"])
         except ValueError as error:
             raise WrongUseError("nobody can answer that", where=str(request["do"]), mend="acknowledge it") from error
-        alert = self._attention.one(identifier)
+        alert = self._attention.one(self._id_at_home(identifier))
         self._check(button, alert, by)
         match button:
             case Button.ACKNOWLEDGE:
@@ -162,6 +162,14 @@ class Attending:
                 care = self._audience.care_of(alert)
                 own = () if care is None else care.own
                 return self._attention.help(alert.id, {*own, AT_THE_MACHINE}, now)
+
+    def _id_at_home(self, identifier: str) -> str:
+        """An open alert's id, where it was named as the broker knows it; else what was given."""
+        at_home = any(alert.id.startswith(identifier) for alert in self.open_alerts)
+        if self._home is None or at_home or not identifier:
+            return identifier
+        outside = [alert.id for alert in self.open_alerts if self._home.episode(alert.id).startswith(identifier)]
+        return outside[0] if len(outside) == 1 else identifier
 
     def _check(self, button: Button, alert: Alert, by: str) -> None:
         """Raise WrongUseError where `by` may not answer so, saying why in words for whoever has pressed a button."""

@@ -241,7 +241,7 @@ class _Episode(Identified):
 class AlertMessage(_Episode):
     """One transition of an alert of one person."""
 
-    alert: Word = Field(title="id of the episode")
+    alert: UUID = Field(title="id of the episode, by which commands may name it")
     asked_until: Seconds | None = Field(
         default=None, title="until when only the person is asked whether all is well, before others are told, s"
     )
@@ -252,7 +252,7 @@ class AlertMessage(_Episode):
 class FaultMessage(_Episode):
     """One transition of a fault of the watching itself. Addresses of wearables and names stay at home."""
 
-    fault: Word = Field(title="id of the episode")
+    fault: UUID = Field(title="id of the episode, by which commands may name it")
     person: Word | None = Field(default=None, title="whose monitoring suffers, where it is one person's")
     count: Count = Field(ge=1, title="how many things are at fault, such as wearables")
     sentence: Sentence = Field(title="what is wrong and what to do, for a lay person")

@@ -96,7 +96,7 @@ EXAMPLES: Final[Mapping[Kind, Message]] = MappingProxyType(
         ),
         Kind.ALERT: AlertMessage(
             id=_id(5),
-            alert="4a1c7de2-93c7-5a55-b8f4-6c8b1f0f2a11",
+            alert=UUID("4a1c7de2-93c7-8a55-b8f4-6c8b1f0f2a11"),
             kind="atrial_fibrillation",
             severity=Severity.WARNING,
             state=AlertState.RAISED,
@@ -127,7 +127,7 @@ EXAMPLES: Final[Mapping[Kind, Message]] = MappingProxyType(
         ),
         Kind.FAULT: FaultMessage(
             id=_id(7),
-            fault="b1f0c2d4-0c7e-5f0a-9d3e-1d2c3b4a5f60",
+            fault=UUID("b1f0c2d4-0c7e-8f0a-9d3e-1d2c3b4a5f60"),
             kind="no_data",
             person="p-k3j9x2abcd",
             count=1,

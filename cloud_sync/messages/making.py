@@ -143,6 +143,10 @@ class Home:
         """How a person of the settings is called outside."""
         return person if self.by_name else self.pseudonyms.person(person)
 
+    def episode(self, alert: str) -> str:
+        """How an alert is called outside: at home its id is made of whose it is, or of which wearable's."""
+        return str(self.pseudonyms.message("episode", alert))
+
     def known_as(self, pseudonym: str, people: Iterable[str]) -> str | None:
         """Which of `people` is called so outside, None where nobody is."""
         return next((person for person in people if self.person(person) == pseudonym), None)
@@ -286,7 +290,7 @@ def alert(home: Home, alert: Alert, turn: str = "", at: float | None = None) -> 
     numbers = {_clipped(name, 64): value for name, value in alert.explanation.numbers.items() if math.isfinite(value)}
     message = AlertMessage(
         id=identifier,
-        alert=alert.id,
+        alert=UUID(home.episode(alert.id)),
         asked_until=alert.asked_until,
         help_at=alert.help_at,
         explanation=ExplanationPart(sentence=_clipped(alert.explanation.sentence), numbers=numbers),
@@ -301,7 +305,7 @@ def fault(home: Home, alert: Alert, turn: str = "", at: float | None = None) -> 
     identifier = home.pseudonyms.message("fault", home.id, alert.id, alert.state, alert.severity, turn)
     message = FaultMessage(
         id=identifier,
-        fault=alert.id,
+        fault=UUID(home.episode(alert.id)),
         person=home.person(alert.person) if alert.person else None,
         count=alert.subject.count(",") + 1,
         sentence=_clipped(alert.explanation.sentence),

@@ -100,7 +100,7 @@ def test_an_alert_says_what_and_why() -> None:
     assert json.loads(message.payload) == {
         "v": 1,
         "id": message.id,
-        "alert": "a1",
+        "alert": HOME.episode("a1"),
         "kind": "atrial_fibrillation",
         "severity": "warning",
         "state": "raised",
@@ -108,6 +108,14 @@ def test_an_alert_says_what_and_why() -> None:
         "opened_at": 1_780_000_300.0,
         "explanation": {"sentence": "RR intervals varied by 31 %.", "numbers": {"variation_percent": 31.0}},
     }
+
+
+def test_no_id_outside_can_be_guessed_from_a_name_or_an_address() -> None:
+    one = json.loads(messages.alert(HOME, ALERT).payload)
+    other = json.loads(messages.alert(messages.Home("home", Pseudonyms(bytes(32))), ALERT).payload)
+    assert {one["id"], one["alert"]}.isdisjoint({other["id"], other["alert"], "a1"})
+    fault = json.loads(messages.fault(HOME, FAULT).payload)
+    assert fault["fault"] == one["alert"], "one episode has one name, whatever tells of it"
 
 
 def test_raised_and_cleared_are_two_messages() -> None:

@@ -145,3 +145,15 @@ async def test_what_cannot_be_answered_is_refused_in_one_line(
         ):
             with pytest.raises(WrongUseError):
                 await attending.answer(request)
+
+
+async def test_an_alert_is_taken_up_by_the_id_that_the_broker_knows(house: AlertHouse) -> None:
+    async with house.running() as attending:
+        await attending.say(house.settings.people[0], house.alert())
+        await attending.say(house.settings.people[0], house.alert("bbbb", kind="fall"))
+        outside = {message["kind"]: message["alert"] for message in house.messages()}
+        assert "aaaa" not in str(outside)
+        answer = await attending.answer({"do": "acknowledge", "alert": outside["atrial_fibrillation"], "by": "person"})
+        assert (answer["alert"]["id"], answer["already"]) == ("aaaa", False)
+        with pytest.raises(WrongUseError, match="no open alert"):
+            await attending.answer({"do": "acknowledge", "alert": "0" * 36, "by": "person"})

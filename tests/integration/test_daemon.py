@@ -251,7 +251,7 @@ async def _restart_broker(broker: Mosquitto, chance: random.Random, *, times: in
 
 def _nothing_was_lost_or_said_twice(store: Store, house: Household, subscriber: Subscriber) -> None:
     said = {
-        (alert.id, state)
+        (str(store.pseudonyms.message("episode", alert.id)), state)
         for alert in store.alerts.alerts(1000)
         for state in (AlertState.RAISED, AlertState.CLEARED)[: 1 if alert.cleared_at is None else 2]
     }
