@@ -21,8 +21,10 @@ from edge.store.store import Store
 from edge.virtual.radio import VirtualRadio
 from edge.virtual.time import VirtualClock
 from tests.conftest import CHECKOUT
+from tests.fakes.alert_house import SETTINGS
 from tests.fakes.browser import fetch
 from tests.fakes.household import LATE_MORNING
+from tests.fakes.link_house import WEB
 from tests.fakes.ntfy import NtfyServer, Published, ntfy_server
 
 
@@ -64,14 +66,15 @@ async def daemon_of(folder: Path, ntfy: NtfyServer, port: int) -> AsyncIterator[
 @asynccontextmanager
 async def web_process(folder: Path) -> AsyncIterator[None]:
     """`hearthbeat web`, for a daemon that may or may not be there yet."""
+    (folder / "hearthbeat.toml").write_text(SETTINGS + WEB, encoding="utf-8")
     with (folder / "web.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
             "import sys; from edge.cli import main; sys.exit(main())",
             "web",
-            "--socket",
-            str(folder / "links.sock"),
+            "--config",
+            str(folder / "hearthbeat.toml"),
             cwd=CHECKOUT,
             env={name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"},
             stderr=log,

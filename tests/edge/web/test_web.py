@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge import control
+from edge.cli import main
 from edge.control import Words
 from edge.errors import HearthbeatError
 from edge.readings import Button
@@ -190,6 +191,12 @@ async def test_where_it_cannot_listen_the_process_says_why_in_one_line(tmp_path:
             with pytest.raises(HearthbeatError) as refusal:
                 await server.serve(tmp_path / "links.sock")
     assert str(refusal.value) == f"127.0.0.1 port {port}: Address already in use; see [web] in hearthbeat.toml"
+
+
+def test_settings_without_pages_are_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "hearthbeat.toml").write_text(SETTINGS, encoding="utf-8")
+    assert main(["web", "--config", str(tmp_path / "hearthbeat.toml")]) == 2
+    assert capsys.readouterr().err == f"{tmp_path / 'hearthbeat.toml'}: there is no [web]; write it, with its url\n"
 
 
 @pytest.mark.parametrize("language", ["en", "zh-CN,zh;q=0.9"])
