@@ -48,7 +48,10 @@ _SAYINGS: Final[Mapping[int, tuple[str, str]]] = MappingProxyType(
         405: (words("Not so"), words("A page can be looked at, and its button pressed.")),
         413: (words("Too much"), words("A press of a button says nothing else.")),
         429: (words("Too many at once"), words("Wait for half a minute and try again.")),
-        503: (words("Hearthbeat does not answer"), words("Your answer may not have been noted. Try again in a minute.")),
+        503: (
+            words("Hearthbeat does not answer"),
+            words("Your answer may not have been noted. Try again in a minute."),
+        ),
     }
 )
 # Languages of a browser that are looked at: more than anybody speaks.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections import Counter
 from contextlib import aclosing
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import structlog
 import uvicorn
@@ -22,10 +23,11 @@ from edge.web.app import PATIENCE_S, Ask, make_app
 # Real seconds: how often the daemon is looked for, and told that this process is there (see edge.link_desk).
 LOOK_EVERY_S: Final = 2.0
 HEARTBEAT_S: Final = 60.0
-# Real seconds that any connection may last, be it ever so slow, and how many there may be. Our choice: a page is there
-# in a moment.
+# Real seconds that any connection may last, be it ever so slow, how many there may be, and how many from one address.
+# Our choice: a page is there in a moment, and nobody can keep all others out.
 LONGEST_CONNECTION_S: Final = 30.0
 MOST_CONNECTIONS: Final = 64
+MOST_OF_ONE: Final = 16
 # Bytes of a request's head: an address has some 300. Our choice.
 LARGEST_HEAD: Final = 16_384
 
@@ -35,14 +37,23 @@ _log = structlog.get_logger("web")
 class _Impatient(H11Protocol):
     """A connection that ends in time, whatever the other side does; uvicorn itself waits for a request for ever."""
 
+    _open: ClassVar[Counter[str]] = Counter()
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See asyncio.Protocol."""
         super().connection_made(transport)
         self._end = self.loop.call_later(LONGEST_CONNECTION_S, transport.abort)
+        self._address = str((transport.get_extra_info("peername") or ("",))[0])
+        self._open[self._address] += 1
+        if self._open[self._address] > MOST_OF_ONE:
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
         self._end.cancel()
+        self._open[self._address] -= 1
+        if not self._open[self._address]:
+            del self._open[self._address]
         super().connection_lost(exc)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import re
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -191,6 +191,22 @@ async def test_where_it_cannot_listen_the_process_says_why_in_one_line(tmp_path:
             with pytest.raises(HearthbeatError) as refusal:
                 await server.serve(tmp_path / "links.sock")
     assert str(refusal.value) == f"127.0.0.1 port {port}: Address already in use; see [web] in hearthbeat.toml"
+
+
+async def test_nobody_can_keep_all_others_out(home: Home) -> None:
+    opened = [
+        await asyncio.open_connection("127.0.0.1", home.port, local_addr=("127.0.0.5", 0))
+        for _ in range(server.MOST_CONNECTIONS + 10)
+    ]
+    assert (await fetch(home.port, f"/a/{await home.house.token(Button.SNOOZE)}")).status == 200
+    for _, writer in opened:
+        writer.close()
+    with suppress(ConnectionError):
+        await opened[-1][1].wait_closed()
+    while True:  # who has hung up may come again
+        with suppress(ConnectionError, OSError):
+            if (await fetch(home.port, "/", source="127.0.0.5")).status == 404:
+                break
 
 
 def test_settings_without_pages_are_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
