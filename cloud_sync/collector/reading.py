@@ -21,6 +21,7 @@ from cloud_sync.messages.bodies import (
     HourMessage,
     Message,
     MinutesMessage,
+    ModelMessage,
     ResultMessage,
     StatusMessage,
 )
@@ -42,6 +43,7 @@ TABLES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.DEVICES: "device_messages",
         Kind.HEALTH: "health_messages",
         Kind.RESULT: "result_messages",
+        Kind.MODEL: "model_messages",
     }
 )
 # What goes from the cloud to homes under the same root, hearthbeat/v1/<home>/command: none of the collector's business.
@@ -138,6 +140,6 @@ def times_of(message: Message) -> tuple[float, float]:
             return message.start, message.end
         case AlertMessage() | FaultMessage():
             return message.opened_at, message.opened_at
-        case DevicesMessage() | HealthMessage() | ResultMessage():
+        case DevicesMessage() | HealthMessage() | ResultMessage() | ModelMessage():
             return message.at, message.at
     raise AssertionError(type(message))

@@ -275,3 +275,15 @@ class ResultMessage(Identified):
     reason: Word | None = Field(default=None, title="why not, in a word or two")
     detail: Sentence | None = Field(default=None, title="what was done, or why it was not")
     at: Seconds = Field(title="when, s")
+
+
+class ModelMessage(Identified):
+    """Where a package with a new model stands, whenever that changes or its trial has counted more."""
+
+    package: str = Field(pattern=r"^[0-9a-f]{64}$", title="the package's name: SHA-256 of its content, in hexadecimal")
+    risk: Word = Field(title="what its model watches for")
+    version: Word = Field(title="the model's version")
+    state: Word = Field(title="where it stands: shadow, probation, active, refused, rolled_back, replaced")
+    at: Seconds = Field(title="since when, s")
+    reason: Sentence | None = Field(default=None, title="why it is over")
+    figures: dict[Word, float | int | Sentence | None] = Field(default={}, title="what its trial has counted so far")

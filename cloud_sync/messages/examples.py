@@ -18,6 +18,7 @@ from cloud_sync.messages.bodies import (
     HourMessage,
     Message,
     MinutesMessage,
+    ModelMessage,
     ResultMessage,
     RiskFigures,
     StatusMessage,
@@ -156,6 +157,15 @@ EXAMPLES: Final[Mapping[Kind, Message]] = MappingProxyType(
             faults=["no_data"],
         ),
         Kind.STATUS: StatusMessage(online=True, at=_HOUR),
+        Kind.MODEL: ModelMessage(
+            id=_id(10),
+            package="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            risk="atrial_fibrillation",
+            version="1.3.0",
+            state="shadow",
+            at=_HOUR,
+            figures={"windows": 5312, "alike": 5297},
+        ),
         Kind.RESULT: ResultMessage(
             id=_id(9),
             command=UUID("0b2a64b6-0f4e-4d2f-8c1b-50a6c1c0d9aa"),

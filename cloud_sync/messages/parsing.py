@@ -21,6 +21,7 @@ from cloud_sync.messages.bodies import (
     Identified,
     Message,
     MinutesMessage,
+    ModelMessage,
     ResultMessage,
     StatusMessage,
 )
@@ -47,6 +48,7 @@ BODIES: Final[Mapping[Kind, type[Message]]] = MappingProxyType(
         Kind.HEALTH: HealthMessage,
         Kind.STATUS: StatusMessage,
         Kind.RESULT: ResultMessage,
+        Kind.MODEL: ModelMessage,
     }
 )
 

@@ -30,11 +30,12 @@ class Kind(StrEnum):
     HEALTH = "health"
     STATUS = "status"
     RESULT = "command/result"
+    MODEL = "model"
 
 
 # What is told of one person, and of the home; devices that several people use belong to the home.
 OF_A_PERSON: Final = frozenset({Kind.MINUTES, Kind.HOUR, Kind.DAY, Kind.ASSESSMENTS, Kind.ALERT, Kind.DEVICES})
-OF_THE_HOME: Final = frozenset({Kind.DEVICES, Kind.FAULT, Kind.HEALTH, Kind.STATUS, Kind.RESULT})
+OF_THE_HOME: Final = frozenset({Kind.DEVICES, Kind.FAULT, Kind.HEALTH, Kind.STATUS, Kind.RESULT, Kind.MODEL})
 
 
 @dataclass(frozen=True, slots=True)

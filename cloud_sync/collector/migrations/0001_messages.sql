@@ -12,7 +12,7 @@ CREATE TABLE hearthbeat.kinds (name text PRIMARY KEY, kept_as text NOT NULL);
 INSERT INTO hearthbeat.kinds VALUES
     ('minute_messages', 'minutes'), ('hour_messages', 'hours'), ('day_messages', 'days'),
     ('assessment_messages', 'hours'), ('alert_messages', 'alerts'), ('fault_messages', 'alerts'),
-    ('result_messages', 'alerts'), ('device_messages', 'health'), ('health_messages', 'health');
+    ('result_messages', 'alerts'), ('model_messages', 'alerts'), ('device_messages', 'health'), ('health_messages', 'health');
 
 DO $$
 DECLARE kind text;
