@@ -155,19 +155,25 @@ class ModelUpdates:
         return f"{newest[0].version} was taken back"
 
     async def look(self) -> None:
-        """Take every package a step on, if it is time. Raises StoreError."""
+        """Take every package as far as it can go now. Raises StoreError."""
         async with self._busy:
-            for update in list(self._rows.values()):
-                match update.state:
-                    case UpdateState.FETCHING:
-                        await self._fetch(update)
-                    case UpdateState.TRYING:
-                        await self._try(update)
-                    case UpdateState.SHADOW | UpdateState.PROBATION | UpdateState.ACTIVE:
-                        await self._judge(update)
-                    case _:
-                        pass
+            before: dict[str, UpdateState] = {}
+            while before != (now := {row.package: row.state for row in self._rows.values()}):
+                before = now
+                for update in list(self._rows.values()):
+                    await self._step(update)
             self._listen()
+
+    async def _step(self, update: Update) -> None:
+        match update.state:
+            case UpdateState.FETCHING:
+                await self._fetch(update)
+            case UpdateState.TRYING:
+                await self._try(update)
+            case UpdateState.SHADOW | UpdateState.PROBATION | UpdateState.ACTIVE:
+                await self._judge(update)
+            case _:
+                pass
 
     async def close(self) -> None:
         """Write down what the trials have counted, and begin nothing more. Raises StoreError."""

@@ -1,4 +1,7 @@
-"""The command line: `hearthbeat-collector run|migrate|simulate`; exit codes as for `hearthbeat`."""
+"""The command line: `hearthbeat-collector run|migrate|simulate|keys|package|publish|command`.
+
+Exit codes are as for `hearthbeat`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from pathlib import Path
 import structlog
 
 from cloud_sync.collector.settings import DEFAULT_SETTINGS_FILE, LogSection, load_settings
+from cloud_sync.sending_commands import add_sending
 from edge.arguments import Arguments
 from edge.errors import HearthbeatError, WrongUseError
 
@@ -47,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--config", type=Path, default=DEFAULT_SETTINGS_FILE, metavar="FILE", help=config)
         verb.set_defaults(command=command)
     _add_simulate(commands.add_parser("simulate", help="thousands of homes against a broker of your own"))
+    add_sending(commands, DEFAULT_SETTINGS_FILE)
     return parser
 
 

@@ -296,7 +296,8 @@ async def test_a_worse_model_is_taken_back_by_itself(
     assert house.watching.version == RiskModel.load(MODELS / AF).version
     assert reason in str(house.updates.fault())
     await house.restart()
-    assert (house.watching.version, house.trial) == (RiskModel.load(MODELS / AF).version, None)
+    assert house.watching.version == RiskModel.load(MODELS / AF).version
+    assert [row.state in COUNTING for row in house.store.model_updates.all()] == [False]
 
 
 async def test_pain_of_a_model_that_cries_wolf(house: House, tmp_path: Path) -> None:
@@ -454,4 +455,4 @@ def _quick_trying(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureReques
 
 
 TestDeaths = Deaths.TestCase
-TestDeaths.settings = hypothesis_settings(max_examples=15, stateful_step_count=20, deadline=None)
+TestDeaths.settings = hypothesis_settings(max_examples=8, stateful_step_count=20, deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,9 +15,11 @@ import pytest
 from nacl.signing import SigningKey
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from cloud_sync.collector.cli import main
 from cloud_sync.commands import Verb, command_topic, make_command, result_topic
 from cloud_sync.signing import COMMAND, sign, write_public_key
 from edge.daemon import Daemon
+from edge.risks.catalogue import MODELS
 from edge.settings import load_settings
 from tests.fakes.broker import Mosquitto, Subscriber, mosquitto, subscriber
 
@@ -43,6 +46,12 @@ id = "daughter"
 public_key = "{key}"
 may = ["acknowledge", "settings"]
 contact = "phone"
+"""
+MAKER = """
+[[commands.keys]]
+id = "maker"
+public_key = "{key}"
+may = ["model", "package"]
 """
 
 
@@ -134,3 +143,45 @@ async def test_a_command_waits_at_the_broker_for_a_home_that_is_away(
         assert (await asyncio.to_thread(results, subscriber, 1))[0]["outcome"] == "obeyed"
     assert load_settings(path).models.shadow_days == 4.0
     sender.close()
+
+
+def tool(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    """What `hearthbeat-collector` shows."""
+    assert main([str(one) for one in arguments]) == 0, capsys.readouterr().err
+    return capsys.readouterr().out.strip()
+
+
+async def test_a_model_comes_by_the_broker_and_runs_in_the_shadow(
+    path: Path, mosquitto: Mosquitto, subscriber: Subscriber, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret, package, new = tmp_path / "maker.key", tmp_path / "model.package", tmp_path / "new"
+    key = tool(capsys, "keys", "new", secret)
+    assert secret.stat().st_mode & 0o077 == 0
+    assert tool(capsys, "keys", "show", secret) == key
+    with path.open("a") as file:
+        file.write(MAKER.format(key=key))
+    shutil.copytree(MODELS / "atrial_fibrillation", new)
+    manifest = json.loads((new / "manifest.json").read_text()) | {"version": "9.0"}
+    (new / "manifest.json").write_text(json.dumps(manifest))
+    signed = ("--key", secret, "--as", "maker")
+    name = tool(capsys, "package", new, "--out", package, *signed)
+    assert "4 parts" in await asyncio.to_thread(tool, capsys, "publish", package, "--config", path)
+    async with running(path) as daemon:
+        await subscribed(mosquitto)
+        order = ("command", "home", *signed, "--config", path, "model", "--package", package)
+        shown = await asyncio.to_thread(tool, capsys, *order)
+        (told,) = await asyncio.to_thread(results, subscriber, 1)
+        assert told["command"] in shown
+        assert (told["outcome"], told["detail"]) == ("obeyed", "it will be fetched")
+        arrived = await asyncio.to_thread(
+            subscriber.wait_for, lambda all_: any(one.topic == "hearthbeat/v1/home/model" for one in all_)
+        )
+        (model,) = [one.fields for one in arrived if one.topic == "hearthbeat/v1/home/model"]
+        assert (model["state"], model["package"]) == ("shadow", name)
+        (watch,) = [one for one in daemon.pipelines[0].watches if one.risk == "atrial_fibrillation"]
+        assert watch.trial is not None
+        assert (watch.trial.new.version, watch.trial.leads, watch.model.version != "9.0") == ("9.0", False, True)
+        back = ("command", "home", *signed, "--config", path, "model", "--back", "atrial_fibrillation")
+        await asyncio.to_thread(tool, capsys, *back)
+        assert (await asyncio.to_thread(results, subscriber, 2))[1]["detail"] == "9.0 was taken back"
+        assert watch.trial is None
