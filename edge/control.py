@@ -19,6 +19,8 @@ from edge.errors import HearthbeatError, WrongUseError
 SOCKET_NAME: Final = "control.sock"
 # Real seconds without a word after which a daemon is stuck; no step of an answer takes as long. Our choice.
 PATIENCE_S: Final = 120.0
+# Bytes of one line of an answer. Our choice: a status of many wearables takes some tens of thousands.
+LONGEST_ANSWER: Final = 1024 * 1024
 
 Words = Mapping[str, Any]
 Answer = Callable[[Words], AsyncGenerator[Words, None]]
@@ -134,7 +136,7 @@ async def ask(folder: Path, request: Words, *, name: str = SOCKET_NAME) -> Async
     """
     path = folder / name
     try:
-        reader, writer = await asyncio.open_unix_connection(path)
+        reader, writer = await asyncio.open_unix_connection(path, limit=LONGEST_ANSWER)
     except PermissionError as error:
         raise WrongUseError(
             "only the daemon's user and root may ask the daemon", where=str(path), mend="use sudo"

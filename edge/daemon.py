@@ -144,6 +144,7 @@ class Daemon:
                 self.clock,
                 contacts=lambda: self.settings.contacts,
                 attending=lambda: self._attending,
+                snapshot=self.snapshot,
             )
             self._courier = Courier(
                 self._recorder,

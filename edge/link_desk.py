@@ -3,15 +3,17 @@
 phone ──▶ web process ──▶ socket ──▶ LinkDesk ──▶ Attending.answer ──▶ store
 
 The web process knows no key: it hands on what it was given, and shows what it is told. Over its socket it can ask for
-nothing else, so that whoever takes it over can do no more than press buttons that they hold the links of.
+nothing else, so that whoever takes it over can do no more than press buttons that they hold the links of, and read what
+they hold a token for.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
@@ -31,6 +33,7 @@ from edge.readings import Alert, Button, Notification
 from edge.recorder import Recorder
 from edge.settings import Settings
 from edge.store.store import Store
+from edge.web_api import WebApi
 
 # What the button says it does: "Snooze 1 h".
 SNOOZE_S: Final = 3600.0
@@ -48,8 +51,9 @@ _log = structlog.get_logger("links")
 class LinkDesk:
     """The links of one home; there are none where its settings have no [web].
 
-    `contacts` are those that are told, as of now, and `attending` what takes the answers. `counts` says how many links
-    were of which kind: "answered", "used", "over", "expired", "forged" and "refused".
+    `contacts` are those that are told, as of now, `attending` what takes the answers, and `snapshot` what programs may
+    read that have a token (see WebApi). `counts` says how many links were of which kind: "answered", "used", "over",
+    "expired", "forged" and "refused", and how many programs were "denied".
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class LinkDesk:
         *,
         contacts: Callable[[], Sequence[ContactSettings]],
         attending: Callable[[], Attending],
+        snapshot: Callable[[], Awaitable[Mapping[str, Any]]],
     ) -> None:
         self._web = settings.web
         self._folder = settings.home.state_directory
@@ -69,6 +74,7 @@ class LinkDesk:
         self._clock = clock
         self._contacts = contacts
         self._attending = attending
+        self._api = WebApi(None if self._web is None else self._web.token_file, store, recorder, snapshot)
         self._key: bytes | None = None
         self._opening = asyncio.Lock()
         self._pressing = asyncio.Lock()
@@ -118,9 +124,10 @@ class LinkDesk:
         return None
 
     async def respond(self, request: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:
-        """What the web process may ask: where it is to listen, and what becomes of a link.
+        """What the web process may ask: where it is to listen, what becomes of a link, and what a token lets it read.
 
-        {"do": "listen"}, {"do": "look", "token": TOKEN} or {"do": "press", "token": TOKEN}. Raises WrongUseError.
+        {"do": "listen"}, {"do": "look", "token": TOKEN}, {"do": "press", "token": TOKEN}, or {"do": "read", "what":
+        "status" or "alerts", "token": TOKEN}. Raises WrongUseError.
         """
         token = request.get("token")
         self._asked_at = self._clock.monotonic()
@@ -130,6 +137,10 @@ class LinkDesk:
             # Whoever pressed may go away, but must leave nothing half done.
             page = await asyncio.shield(self._page(token, press=request["do"] == "press"))
             yield page.as_json()
+        elif request.get("do") == "read" and isinstance(token, str):
+            said = await self._api.read(str(request.get("what")), token)
+            self.counts["denied"] += said["status"] == HTTPStatus.UNAUTHORIZED
+            yield said
         else:
             raise WrongUseError("that is no request for links", where="links", mend="press a button")
 

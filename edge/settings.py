@@ -228,6 +228,9 @@ class WebSettings(_Table):
     )
     port: int = Field(default=8460, ge=1024, le=65535, title="TCP port at which it listens")
     socket: Path = Field(default=DEFAULT_WEB_SOCKET, title="where the daemon answers it; only it may go there")
+    token_file: Path | None = Field(
+        default=None, title="file with the token that programs read /api/v1 with; without it nothing can be read there"
+    )
 
 
 class StoreSettings(_Table):
@@ -366,7 +369,8 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
         }
     )
     if settings.web is not None:
-        changed["web"] = settings.web.model_copy(update={"socket": folder / settings.web.socket})
+        paths = {"socket": folder / settings.web.socket, "token_file": secret(settings.web.token_file)}
+        changed["web"] = settings.web.model_copy(update=paths)
     for table in ("broker", "home_assistant"):
         connection = getattr(settings, table)
         if connection is not None:

@@ -1,14 +1,14 @@
 """The pages as an ASGI application: a link is looked at by GET, and its answer given by POST, never by GET.
 
 Programs that preview links, and scanners of mail, open whatever they find: only a press of the button counts. ntfy's
-buttons post by themselves.
+buttons post by themselves. Programs of the household may read what a token lets them (RFC 6750).
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from edge.errors import HearthbeatError
@@ -37,32 +37,74 @@ _log = structlog.get_logger("web")
 
 def make_app(ask: Ask, now: Callable[[], float] = time.monotonic) -> Starlette:
     """The application; `ask` asks the daemon and raises HearthbeatError, `now` is a clock that is never set back."""
-    limits, turns = Limits(now()), asyncio.Semaphore(MOST_AT_ONCE)
+    answers = _Answers(ask, now)
+    return Starlette(
+        routes=[
+            Route("/a/{token}", answers.link, methods=["GET", "POST"]),
+            Route("/api/v1/{what}", answers.read, methods=["GET"]),
+        ],
+        exception_handlers={HTTPException: _refuse},
+    )
 
-    async def link(request: Request) -> Response:
-        address = request.client.host if request.client else ""
-        if not limits.allow(address, now()):
+
+class _Answers:
+    """Answers requests within their limits, by what the daemon says."""
+
+    def __init__(self, ask: Ask, now: Callable[[], float]) -> None:
+        self._ask = ask
+        self._now = now
+        self._limits = Limits(now())
+        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
+
+    async def link(self, request: Request) -> Response:
+        """The page of a link, or what its button does."""
+        if not self._limits.allow(_address(request), self._now()):
             return _say(request, HTTPStatus.TOO_MANY_REQUESTS)
         if _is_large(request):
             return _say(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         do = "press" if request.method == "POST" else "look"
-        try:
-            async with asyncio.timeout(PATIENCE_S), turns:
-                said = await ask({"do": do, "token": request.path_params["token"]})
-            page = {name: said[name] for name in ("status", "title", "words", "button", "language")}
-        except (HearthbeatError, TimeoutError, KeyError) as error:
-            _log.warning("the daemon does not answer", error=str(error) or type(error).__name__)
+        page = await self._asked(
+            {"do": do, "token": request.path_params["token"]}, ("status", "title", "words", "button", "language")
+        )
+        if page is None:
             return _say(request, HTTPStatus.SERVICE_UNAVAILABLE)
         if page["status"] == HTTPStatus.FORBIDDEN:
-            limits.charge(address, now())
+            self._limits.charge(_address(request), self._now())
         return _respond(request, **page)
 
-    async def refuse(request: Request, error: Exception) -> Response:
-        return _say(request, error.status_code if isinstance(error, HTTPException) else HTTPStatus.SERVICE_UNAVAILABLE)
+    async def read(self, request: Request) -> Response:
+        """What a program may read that brings a token."""
+        if not self._limits.allow(_address(request), self._now()):
+            return _say(request, HTTPStatus.TOO_MANY_REQUESTS)
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        brought = token.strip() if scheme.lower() == "bearer" else ""
+        said = await self._asked(
+            {"do": "read", "what": request.path_params["what"], "token": brought}, ("status", "body")
+        )
+        if said is None:
+            return _say(request, HTTPStatus.SERVICE_UNAVAILABLE)
+        if said["status"] != HTTPStatus.OK:
+            self._limits.charge(_address(request), self._now())
+            return _say(request, said["status"])
+        return JSONResponse(said["body"], headers=pages.API_HEADERS)
 
-    return Starlette(
-        routes=[Route("/a/{token}", link, methods=["GET", "POST"])], exception_handlers={HTTPException: refuse}
-    )
+    async def _asked(self, request: Words, fields: Iterable[str]) -> dict[str, Any] | None:
+        """These fields of what the daemon says; None where it does not say them in time."""
+        try:
+            async with asyncio.timeout(PATIENCE_S), self._turns:
+                said = await self._ask(request)
+            return {name: said[name] for name in fields}
+        except (HearthbeatError, TimeoutError, KeyError) as error:
+            _log.warning("the daemon does not answer", error=str(error) or type(error).__name__)
+            return None
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    return _say(request, error.status_code if isinstance(error, HTTPException) else HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _is_large(request: Request) -> bool:
@@ -80,6 +122,8 @@ def _respond(request: Request, status: int, title: str, words: str, button: str 
     headers = {**pages.HEADERS, "Content-Language": language}
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         headers["Retry-After"] = "30"
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
     if "text/html" in request.headers.get("accept", ""):
         return HTMLResponse(pages.html(title, words, button, language), status, headers)
     return PlainTextResponse(f"{title}. {words}\n", status, headers)

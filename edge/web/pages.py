@@ -41,9 +41,14 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+API_HEADERS: Final[Mapping[str, str]] = MappingProxyType(
+    {name: value for name, value in HEADERS.items() if name != "Access-Control-Allow-Origin"}
+)
+
 # What this process says by itself, where the daemon cannot: title and words.
 _SAYINGS: Final[Mapping[int, tuple[str, str]]] = MappingProxyType(
     {
+        401: (words("Not allowed"), words("Only who has the token may read this.")),
         404: (words("Nothing here"), words("There is no such page. Open the link from the message itself.")),
         405: (words("Not so"), words("A page can be looked at, and its button pressed.")),
         413: (words("Too much"), words("A press of a button says nothing else.")),

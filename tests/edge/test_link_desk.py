@@ -221,6 +221,7 @@ async def test_the_web_process_can_ask_for_nothing_but_links(house: LinkHouse, t
         {"do": "press", "token": 5},
         {"do": ["press"], "token": "x"},
         {"token": "x"},
+        {"do": "read", "what": "status"},
         {},
     ]
     for request in requests:

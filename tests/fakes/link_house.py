@@ -52,6 +52,10 @@ class LinkHouse:
 @asynccontextmanager
 async def link_house(alerts: AlertHouse, recorder_type: type[Recorder] = DirectRecorder) -> AsyncIterator[LinkHouse]:
     """The parts of a daemon through which alerts and their answers pass; the desk writes by `recorder_type`."""
+
+    async def snapshot() -> dict[str, Any]:
+        return {"daemon": "running", "people": [{"id": "anna", "long": "x" * 200_000}]}
+
     async with alerts.running() as attending:
         store = Store(alerts.folder / "state" / "hearthbeat.db")
         recorder = recorder_type(store, clock=alerts.clock, interval_s=6.0)
@@ -62,6 +66,7 @@ async def link_house(alerts: AlertHouse, recorder_type: type[Recorder] = DirectR
             alerts.clock,
             contacts=lambda: alerts.settings.contacts,
             attending=lambda: attending,
+            snapshot=snapshot,
         )
         async with desk.serving():
             yield LinkHouse(alerts, attending, desk, store)

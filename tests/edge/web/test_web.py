@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -25,6 +26,7 @@ from tests.fakes.alert_house import SETTINGS, house_in
 from tests.fakes.browser import HTML, fetch, raw
 from tests.fakes.link_house import WEB, LinkHouse, link_house
 
+TOKEN = "0123456789abcdef0123456789abcdef"
 NTFY = {"Accept": "*/*", "User-Agent": "ntfy/1.16"}
 
 
@@ -48,6 +50,10 @@ class Home:
     house: LinkHouse
     port: int
 
+    @property
+    def token_file(self) -> Path:
+        return self.house.alerts.folder / "api-token"
+
 
 @pytest.fixture
 async def home(tmp_path: Path) -> AsyncIterator[Home]:
@@ -56,7 +62,7 @@ async def home(tmp_path: Path) -> AsyncIterator[Home]:
             (said,) = [words async for words in answers]
         return said
 
-    async with link_house(house_in(tmp_path, SETTINGS + WEB)) as house, web(ask) as port:
+    async with link_house(house_in(tmp_path, SETTINGS + WEB + 'token_file = "api-token"\n')) as house, web(ask) as port:
         await house.raised()
         yield Home(house, port)
 
@@ -135,9 +141,45 @@ async def test_every_page_keeps_to_itself(home: Home) -> None:
     for name, value in pages.HEADERS.items():
         assert page.headers[name.lower()] == value
     assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert page.headers["connection"] == "close"
     assert "server" not in page.headers
     assert "set-cookie" not in page.headers
     assert not re.search(r"<script|javascript:|\son\w+=|https?://|src=|href=", page.text)
+
+
+async def test_a_program_reads_what_its_token_lets_it_and_changes_nothing(home: Home) -> None:
+    def bearer(token: str, scheme: str = "Bearer") -> dict[str, str]:
+        return {"Authorization": f"{scheme} {token}", "Accept": "application/json"}
+
+    async def status_of(path: str, headers: dict[str, str], method: str = "GET", source: str = "127.0.0.1") -> int:
+        return (await fetch(home.port, path, method, headers=headers, source=source)).status
+
+    home.token_file.write_text(f"{TOKEN}\nwhat comes after the first line is no part of it\n", encoding="utf-8")
+    told = await fetch(home.port, "/api/v1/status", headers=bearer(TOKEN))
+    assert (told.status, json.loads(told.text)["daemon"]) == (200, "running")
+    assert len(told.text) > 200_000, "a large house has a large status"
+    assert "access-control-allow-origin" not in told.headers
+    told = await fetch(home.port, "/api/v1/alerts", headers=bearer(TOKEN, "bearer"))
+    assert [alert["id"] for alert in json.loads(told.text)["alerts"]] == ["aaaa"]
+    for method in ("POST", "PUT", "DELETE"):
+        assert await status_of("/api/v1/alerts", bearer(TOKEN), method) == 405
+    assert await status_of("/api/v1/people", bearer(TOKEN), source="127.0.0.2") == 404
+    denied = [bearer(TOKEN[:-1]), bearer(TOKEN + "0"), bearer(""), {}, bearer(TOKEN, "Basic"), bearer("é" * 32)]
+    for number, headers in enumerate(denied):
+        answer = await fetch(home.port, "/api/v1/status", headers=headers, source=f"127.0.0.{number + 10}")
+        assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer"), headers
+        assert "running" not in answer.text
+    assert home.house.desk.counts["denied"] == len(denied)
+    statuses = [await status_of("/api/v1/status", bearer("guess"), source="127.0.0.4") for _ in range(7)]
+    assert statuses == [401] * 5 + [429] * 2
+
+
+@pytest.mark.parametrize("secret", [None, "", "short"])
+async def test_without_a_whole_token_nobody_reads(home: Home, secret: str | None) -> None:
+    if secret is not None:
+        home.token_file.write_text(secret, encoding="utf-8")
+    answer = await fetch(home.port, "/api/v1/status", headers={"Authorization": f"Bearer {secret or ''}"})
+    assert answer.status == 401
 
 
 @pytest.mark.parametrize("body", [b"x" * 1025, b"x" * 5_000_000], ids=["a little too much", "far too much"])
