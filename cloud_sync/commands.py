@@ -35,7 +35,7 @@ AHEAD_S: Final = 300.0
 _LONGEST_WORD: Final = 64
 _LONGEST_SENTENCE: Final = 1000
 
-Verb = Literal["acknowledge", "snooze", "settings", "model", "data"]
+Verb = Literal["acknowledge", "fine", "help", "snooze", "settings", "model", "data"]
 Seconds = Annotated[float, Field(ge=EARLIEST_TRUE_TIME, le=1e11, allow_inf_nan=False)]
 
 
@@ -43,13 +43,13 @@ class _Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class AcknowledgeArguments(_Arguments):
-    """Take an alert up."""
+class AnswerArguments(_Arguments):
+    """Take an alert up, or say of a fall that all is well, or that help is needed."""
 
     alert: str = Field(min_length=4, max_length=64, title="the alert's id, or the beginning of it")
 
 
-class SnoozeArguments(AcknowledgeArguments):
+class SnoozeArguments(AnswerArguments):
     """Put an alert off."""
 
     seconds: float = Field(gt=0.0, le=7 * 86_400.0, allow_inf_nan=False, title="for how long, s")
@@ -82,7 +82,9 @@ class DataArguments(_Arguments):
 
 
 ARGUMENTS: Final[Mapping[str, type[_Arguments]]] = {
-    "acknowledge": AcknowledgeArguments,
+    "acknowledge": AnswerArguments,
+    "fine": AnswerArguments,
+    "help": AnswerArguments,
     "snooze": SnoozeArguments,
     "settings": SettingsArguments,
     "model": ModelArguments,

@@ -58,8 +58,10 @@ def add_sending(commands: Parsers, config: Path) -> None:
 
 def _add_verbs(verbs: Parsers) -> None:
     acknowledge = verbs.add_parser("acknowledge", help="take an alert up")
+    fine = verbs.add_parser("fine", help="say that all is well, when a home has asked after a fall")
+    need = verbs.add_parser("help", help="say that help is needed, when a home has asked after a fall")
     snooze = verbs.add_parser("snooze", help="put an alert off")
-    for verb in (acknowledge, snooze):
+    for verb in (acknowledge, fine, need, snooze):
         verb.add_argument("alert", metavar="ALERT", help="its id, or the beginning of it")
     snooze.add_argument("--minutes", type=float, default=60.0, metavar="N", help="for how long (60)")
     settings = verbs.add_parser("settings", help="change fields that may be changed from afar")
@@ -73,7 +75,9 @@ def _add_verbs(verbs: Parsers) -> None:
     data.add_argument("--since", required=True, type=float, metavar="S", help="from when, seconds since 1970 UTC")
     data.add_argument("--until", type=float, metavar="S", help="until when; default: now")
     for verb, arguments in (
-        (acknowledge, _of_acknowledge),
+        (acknowledge, _of_answer),
+        (fine, _of_answer),
+        (need, _of_answer),
         (snooze, _of_snooze),
         (settings, _of_settings),
         (model, _of_model),
@@ -172,7 +176,7 @@ def _send(given: argparse.Namespace) -> int:
     return 0
 
 
-def _of_acknowledge(given: argparse.Namespace) -> Mapping[str, Any]:
+def _of_answer(given: argparse.Namespace) -> Mapping[str, Any]:
     return {"alert": given.alert}
 
 

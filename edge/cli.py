@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from edge.afar_commands import add_audit, add_updates
 from edge.alert_commands import add_alerts
 from edge.arguments import Arguments
 from edge.data_commands import add_data
@@ -58,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     add_devices(commands)
     _add_models(commands)
     add_alerts(commands)
+    add_audit(commands)
     add_notify(commands)
     add_people(commands)
     add_data(commands)
@@ -106,6 +108,7 @@ def _add_models(commands: Commands) -> None:
     listing = verbs.add_parser("list", help="every model, checked against its manifest")
     add_json(listing)
     listing.set_defaults(command=_models_list)
+    add_updates(verbs)
     show = verbs.add_parser("show", help="a model's card")
     show.add_argument("risk")
     add_json(show)

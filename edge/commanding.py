@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from cloud_sync.commands import (
-    AcknowledgeArguments,
+    AnswerArguments,
     DataArguments,
     ModelArguments,
     SettingsArguments,
@@ -183,8 +183,8 @@ class Commanding:
             case SnoozeArguments(alert=alert, seconds=seconds):
                 asked = {"do": "snooze", "alert": alert, "seconds": seconds, "by": admitted.key.by}
                 return await self._answer(asked)
-            case AcknowledgeArguments(alert=alert):
-                return await self._answer({"do": "acknowledge", "alert": alert, "by": admitted.key.by})
+            case AnswerArguments(alert=alert):
+                return await self._answer({"do": admitted.command.do, "alert": alert, "by": admitted.key.by})
             case SettingsArguments(set=fields):
                 return await self._change(fields)
             case ModelArguments() as arguments:

@@ -305,7 +305,7 @@ class ModelUpdates:
         if not rows:
             return
         told = [row for row in rows if row.state not in {UpdateState.FETCHING, UpdateState.TRYING}]
-        messages = [model_message(self._around.home, row, _told(row)) for row in told]
+        messages = [model_message(self._around.home, row, told_of(row)) for row in told]
         store.model_updates.put(rows, messages)
         self._rows.update((row.package, row) for row in rows)
 
@@ -382,7 +382,7 @@ class ModelUpdates:
         self._around.listen(topics)
 
 
-def _told(update: Update) -> dict[str, float | int | str | None]:
+def told_of(update: Update) -> dict[str, float | int | str | None]:
     """What is told of a trial: the figures of the last stage that has any."""
     stages = [update.figures, update.figures.get("probation"), update.figures.get("shadow")]
     for stage in stages:

@@ -7,10 +7,11 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from edge.alerts.care import AT_THE_MACHINE
 from edge.identifiers import Identifier
 
 # What a key may ask for, and "package": vouch for a model.
-Right = Literal["acknowledge", "snooze", "settings", "model", "data", "package"]
+Right = Literal["acknowledge", "fine", "help", "snooze", "settings", "model", "data", "package"]
 _KEY_BYTES: Final = 32
 
 
@@ -36,6 +37,14 @@ class KeySettings(BaseModel):
     contact: Identifier | None = Field(
         default=None, title="the contact who answers alerts by it; default: one that is called like the key"
     )
+
+    @model_validator(mode="after")
+    def _sits_not_at_the_machine(self) -> Self:
+        # Whoever is called so may answer everything (edge.attending), for they sit at the machine.
+        if AT_THE_MACHINE in (self.id, self.contact):
+            message = f"{AT_THE_MACHINE} is whoever sits at the machine: name a contact"
+            raise ValueError(message)
+        return self
 
 
 class CommandSettings(BaseModel):

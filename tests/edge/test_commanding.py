@@ -16,9 +16,9 @@ from cloud_sync.commands import command_topic
 from cloud_sync.inbox import MOST_AN_HOUR, Inbox
 from cloud_sync.signing import COMMAND, sign, write_public_key
 from edge.commanding import Commanding, Hands, trusted_keys
-from edge.errors import RejectedError, WrongUseError
+from edge.errors import HearthbeatError, RejectedError, WrongUseError
 from edge.recorder import Recorder
-from edge.settings import Settings, load_settings
+from edge.settings import Settings, check_settings, load_settings
 from edge.store.commands import MOST_WAITING
 from edge.store.store import Store
 from tests.fakes.clock import ManualClock
@@ -270,6 +270,25 @@ async def test_settings_are_changed_or_left_as_they_are(home: Home) -> None:
     assert home.told()[0]["detail"] == "changed people.*.faults.not_worn_h"
     assert [one["outcome"] for one in home.told()] == ["obeyed", "refused", "refused"]
     assert "anna" not in json.dumps(home.told())
+
+
+def test_no_key_may_sit_at_the_machine(home: Home) -> None:
+    for odd in ('id = "person"', 'id = "x"\ncontact = "person"', 'id = "daughter"', 'id = "x"\ncontact = "nobody"'):
+        key = write_public_key(STRANGER.verify_key)
+        with pytest.raises(HearthbeatError):
+            check_settings(f'{TEXT}[[commands.keys]]\n{odd}\npublic_key = "{key}"\nmay = ["snooze"]\n', home.path)
+    with pytest.raises(HearthbeatError):
+        check_settings(TEXT.replace(write_public_key(DAUGHTER.verify_key), "AAAA"), home.path)
+
+
+async def test_answers_to_a_question_come_in_too(home: Home) -> None:
+    home.hear(home.command("fine", arguments={"alert": "0123abcd"}))
+    home.settings = check_settings(TEXT.replace('"snooze", ', '"snooze", "fine", '), home.path)
+    home.commanding.take_on(home.settings)
+    home.hear(home.command("fine", arguments={"alert": "0123abcd"}))
+    await home.commanding.obey()
+    assert home.asked == [{"do": "fine", "alert": "0123abcd", "by": "phone"}]
+    assert home.audit() == [("refused", "not allowed", 1), ("obeyed", "fine", 1)]
 
 
 async def test_minutes_are_told_again(home: Home) -> None:
