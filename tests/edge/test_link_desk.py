@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from edge.errors import StoreError, WrongUseError
 from edge.links import LIFE_S
 from edge.readings import AlertState, Button, Notification, Risk, Severity
 from edge.recorder import Recorder
-from tests.fakes.alert_house import HOUR, SETTINGS, house_in
+from tests.fakes.alert_house import HOUR, SETTINGS, DirectRecorder, house_in
 from tests.fakes.link_house import WEB, LinkHouse, link_house
 
 CHINESE = SETTINGS.replace('id = "bert"\n', 'id = "bert"\nlanguage = "zh"\n')
@@ -74,6 +75,55 @@ async def test_pain_13_a_kill_between_the_answer_and_its_mark_loses_nothing(tmp_
         assert (page["status"], page["title"]) == (200, "Already taken up")
         assert page["words"].startswith("You had taken this up at ")
         assert (await house.page(token))["status"] == 409
+
+
+class KilledError(BaseException):
+    """The process is gone in this very moment."""
+
+
+@pytest.mark.parametrize("button", [Button.ACKNOWLEDGE, Button.SNOOZE])
+async def test_pain_13_whenever_the_daemon_is_killed_no_answer_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, button: Button
+) -> None:
+    """Killed before and after each call of the store in turn, and pressed again after the restart."""
+    whole, left = DirectRecorder.call, [0.0]
+
+    async def call(recorder: DirectRecorder, function: Any, *arguments: Any, **named: Any) -> Any:
+        left[0] -= 0.5
+        if left[0] == 0.0:
+            raise KilledError
+        done = await whole(recorder, function, *arguments, **named)
+        left[0] -= 0.5
+        if left[0] == 0.0:
+            raise KilledError
+        return done
+
+    kills = 0
+    for moment in range(1, 100):
+        folder = tmp_path / str(moment)
+        folder.mkdir()
+        alerts = house_in(folder, SETTINGS + WEB)
+        async with link_house(alerts) as house:
+            await house.raised()
+            token = await house.token(button)
+            with monkeypatch.context() as patched:
+                patched.setattr(DirectRecorder, "call", call)
+                left[0] = moment / 2
+                try:
+                    page = await house.page(token)
+                except KilledError:
+                    page = {}
+        stored = alerts.stored()
+        answered = stored.acknowledged_by == "bert" or stored.snoozed_until is not None
+        assert answered or not page, "who was thanked has answered"
+        async with link_house(alerts) as house:
+            assert (await house.page(token))["status"] in ({409} if page else {200, 409})
+        again = alerts.stored()
+        assert again.acknowledged_by == "bert" or again.snoozed_until is not None
+        if page:
+            break
+        kills += 1
+    assert kills >= 4, "the answer and the mark are two writes, each with a before and an after"
 
 
 async def test_a_disk_that_refuses_loses_no_press_and_doubles_none(house: LinkHouse) -> None:
