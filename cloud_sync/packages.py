@@ -21,11 +21,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
-from uuid import UUID, uuid5
 
 from nacl.signing import SigningKey, VerifyKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from cloud_sync.messages import Home, Kind, Topic
+from cloud_sync.messages.bodies import ModelMessage
 from cloud_sync.signing import PACKAGE, opened, sign
 from edge.errors import RejectedError, StoreError
 from edge.readings import OutboxMessage, Priority, Risk
@@ -43,8 +44,8 @@ MOST_PARTS: Final = -(-MOST_BYTES // PART_SIZE)
 QUIET_S: Final = 10.0
 DOWNLOAD_S: Final = 60.0
 _TOPIC: Final = "hearthbeat/models/v1"
-# The name space of our ids (RFC 9562, 5.5): a random UUID, drawn once; never change it.
-_NAMESPACE: Final = UUID("1195b20b-d278-49fb-b02b-0a47cd082d40")
+# What the format of a message takes, in characters (cloud_sync.messages.bodies).
+_LONGEST_SENTENCE: Final = 1000
 # Such as 2.0-7eaf62ba: numbers that grow, then what tells two makings of one version apart.
 _VERSION_TEXT: Final = re.compile(r"(\d{1,6}(?:\.\d{1,6}){0,3})(?:-[0-9a-z]{1,16})?")
 
@@ -210,25 +211,9 @@ def _first(error: ValidationError) -> str:
     return f"{'.'.join(str(part) for part in first['loc']) or 'it'}: {first['msg']}"
 
 
-class ModelMessage(BaseModel):
-    """Where a model package stands in a home; times are seconds since 1970 UTC."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    v: Literal[1] = Field(default=VERSION, title="version of this format")
-    id: UUID = Field(title="unique for package, state and time")
-    package: Sha256 = Field(title="the package's name")
-    risk: Risk = Field(title="what its model watches for")
-    version: str = Field(title="the model's version")
-    state: str = Field(title="where it stands: shadow, probation, active, refused, rolled_back, replaced")
-    at: float = Field(title="since when")
-    reason: str | None = Field(default=None, title="why it is over")
-    figures: dict[str, float | int | str | None] = Field(default={}, title="what its trial has counted so far")
-
-
-def model_message(home: str, update: Update, figures: Mapping[str, float | int | str | None]) -> OutboxMessage:
-    """The message that tells where a package stands; on hearthbeat/v1/<home>/model."""
-    identifier = uuid5(_NAMESPACE, f"{home}/{update.package}/{update.state}/{update.since}")
+def model_message(home: Home, update: Update, figures: Mapping[str, float | int | str | None]) -> OutboxMessage:
+    """The message that tells where a package stands."""
+    identifier = home.pseudonyms.message("model", update.package, update.state, repr(update.since))
     message = ModelMessage(
         id=identifier,
         package=update.package,
@@ -236,11 +221,10 @@ def model_message(home: str, update: Update, figures: Mapping[str, float | int |
         version=update.version,
         state=update.state,
         at=update.since,
-        reason=update.reason or None,
-        figures=dict(figures),
+        reason=update.reason[:_LONGEST_SENTENCE] or None,
+        figures={name: value for name, value in figures.items() if value is not None},
     )
-    payload = message.model_dump_json(exclude_none=True).encode()
-    return OutboxMessage(str(identifier), f"hearthbeat/v1/{home}/model", payload, Priority.FAULT, update.since)
+    return home.tell(Topic(home.id, Kind.MODEL), message, identifier, Priority.FAULT, update.since)
 
 
 class PartsFolder:

@@ -46,7 +46,7 @@ class Afar:
             settings.home.state_directory / "models",
             clock,
             Surroundings(
-                settings.home.id,
+                teller=self._teller,
                 makers=lambda: {key.name: key.key for key in self._keys().values() if "package" in key.may},
                 shadow_s=lambda: self._settings.models.shadow_days * SECONDS_PER_DAY,
                 listen=self._listen,

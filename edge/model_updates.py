@@ -23,6 +23,7 @@ import structlog
 from nacl.signing import VerifyKey
 from pydantic import ValidationError
 
+from cloud_sync.messages import Home
 from cloud_sync.packages import (
     Label,
     PartsFolder,
@@ -64,12 +65,12 @@ class Watching(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What updates need to know: the home's name, who may vouch for models, how long they are tried, s.
+    """What updates need to know: who tells of them, who may vouch for models, how long they are tried, s.
 
     `listen` takes the topics of parts that are wanted.
     """
 
-    home: str
+    teller: Callable[[Store], Home]
     makers: Callable[[], Mapping[str, VerifyKey]]
     shadow_s: Callable[[], float]
     listen: Callable[[frozenset[str]], None]
@@ -305,7 +306,8 @@ class ModelUpdates:
         if not rows:
             return
         told = [row for row in rows if row.state not in {UpdateState.FETCHING, UpdateState.TRYING}]
-        messages = [model_message(self._around.home, row, told_of(row)) for row in told]
+        home = self._around.teller(store)
+        messages = [model_message(home, row, told_of(row)) for row in told]
         store.model_updates.put(rows, messages)
         self._rows.update((row.package, row) for row in rows)
 

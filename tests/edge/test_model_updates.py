@@ -19,6 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from nacl.signing import SigningKey
 
+from cloud_sync.messages import Home
 from cloud_sync.packages import Package, make_package, part_of, read_label
 from edge import model_updates
 from edge.errors import RejectedError
@@ -86,7 +87,9 @@ class House:
     def start(self) -> None:
         self.store = Store(self.folder / "hearthbeat.db")
         self.recorder = Recorder(self.store, clock=self.clock, interval_s=6.0)
-        around = Surroundings("home", lambda: self.makers, lambda: 2 * DAY_S, self.listen)
+        around = Surroundings(
+            lambda store: Home("home", store.pseudonyms), lambda: self.makers, lambda: 2 * DAY_S, self.listen
+        )
         self.updates = ModelUpdates(None, self.folder / "models", self.clock, around)
         loaded = self.updates.load(self.store)
         self.watching = next(model for model in loaded.models if model.manifest.risk is AF)
