@@ -193,7 +193,8 @@ class HouseFaults:
                 )
             self._note(found, sight, (FaultKind.CONTACT, name), sentence)
         for name, sentence in sight.commands.items():
-            self._note(found, sight, (FaultKind.COMMANDS, name), sentence)
+            severity = Severity.INFO if name == "models" else Severity.WARNING
+            self._note(found, sight, (FaultKind.COMMANDS, name), sentence, severity)
         sentence = None
         if sight.buttons is not None:
             sentence = phrase("Who presses a button of a message is not heard: {why}.", why=_stripped(sight.buttons))

@@ -111,10 +111,10 @@ FAULT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
             words("Messages to the broker, stuck since {since}, flow again at {until}."),
         ),
         FaultKind.COMMANDS: Words(
-            words("Commands from outside are not as they should be"),
+            words("What comes from outside is not as it should be"),
             words("Since {since}: {why}"),
-            words("Commands from outside are in order again"),
-            words("Commands from outside, not as they should be since {since}, are in order again at {until}."),
+            words("What comes from outside is in order again"),
+            words("What comes from outside, not as it should be since {since}, is in order again at {until}."),
         ),
         FaultKind.BUTTONS: Words(
             words("The buttons of messages do not work"),
