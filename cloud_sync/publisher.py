@@ -37,6 +37,10 @@ GLANCE_S: Final = 0.5
 STEP_OF_CLOCK_S: Final = 60.0
 # A connection that brought something, and lasted so long, s, is no failure. Our choice.
 USEFUL_S: Final = 10.0
+# How often in a row a broker may take us and then, within a while, s, close the connection without a word before we
+# have sent anything: some say nothing when another takes our id (mosquitto 2.0.11 does not). Our choice.
+MOST_DROPS: Final = 5
+SHORT_LIFE_S: Final = 600.0
 # How long the thread may be without a sign of life, s. Our choice: a name server that is out of reach may hold up a
 # connection for a minute, a disk for another.
 HANG_LIMIT_S: Final = 240.0
@@ -151,6 +155,7 @@ class Publisher:
         self._stopping = threading.Event()
         self._last_fault = ""
         self._doubts = Doubts()
+        self._drops = 0
         self._session: Session | None = None
         self._abandoned = False
         self._moved = 0  # rows that have left the outbox over this connection
@@ -215,8 +220,10 @@ class Publisher:
                 began, self._moved, files = time.monotonic(), 0, self._broker.fingerprint()
                 try:
                     self._live()
-                except (BrokerError, StoreError) as error:
-                    wait, lived_s = wait_after(error), time.monotonic() - began
+                except (BrokerError, StoreError) as caught:
+                    lived_s = time.monotonic() - began
+                    error = self._thought_over(caught, lived_s)
+                    wait = wait_after(error)
                     useful = lived_s > wait.longest or (wait is LOST and self._was_useful(lived_s))
                     failures = 1 if useful else failures + 1
                     self._failed(error)
@@ -225,6 +232,18 @@ class Publisher:
             self._state = replace(self._state, connected=False, since=self._clock.wall())
             if self._abandoned:  # nobody stops it any more
                 self._close()
+
+    def _thought_over(self, error: BrokerError | StoreError, lived_s: float) -> BrokerError | StoreError:
+        """What `error` means after those before it: a broker that drops us again and again will go on with it."""
+        dropped = self._session is not None and self._session.dropped and not self._moved and lived_s < SHORT_LIFE_S
+        self._drops = self._drops + 1 if dropped else 0
+        if self._drops < MOST_DROPS:
+            return error
+        return BrokerRefusedError(
+            "it closes the connection again and again, without a word",
+            where=self._broker.address,
+            mend="let no other Hearthbeat use the same id under [home], and look into the broker's log",
+        )
 
     def _was_useful(self, lived_s: float) -> bool:
         # Of two homes of one id that throw each other out, each sends something every time, but not for long.
@@ -244,6 +263,7 @@ class Publisher:
     def _live(self) -> None:
         """One connection, from its beginning to its end."""
         self._touch()
+        self._session = None
         with Store(self._store_path) as store:
             hearing = None if self._inbox is None else _Hearing(self._inbox, store)
             session = Session(

@@ -112,6 +112,7 @@ class Session:
             self._listening.add(receipt_topic(home), self._take_receipt)
         self.sent = 0
         self.parked = 0
+        self.dropped = False  # the broker took us, and then closed the connection without a word
         self._client.max_inflight_messages_set(window)
         set_will(self._client, broker, messages.status_topic(home), messages.status(online=False))
         self._client.on_connect = self._on_connect
@@ -208,9 +209,9 @@ class Session:
             self._end(refusal("it ended the connection", self._farewell, self._broker, self._said))
         if self._alert:
             self._end(hung_up(self._alert, self._broker))
-        lost = (
-            "the connection was lost" if self._answer is not None else "it closes the connection instead of answering"
-        )
+        taken = self._answer is not None
+        self.dropped = taken and not self._why
+        lost = "the connection was lost" if taken else "it closes the connection instead of answering"
         self._end(silence(self._why or lost, self._broker))
 
     def _end(self, error: BrokerError) -> NoReturn:
@@ -265,16 +266,15 @@ class Session:
         if now < self._look_at:
             return False
         self._delete_acknowledged()
+        for topic in self._closed_topics:
+            if self._doubts.may_knock(topic, now):
+                self._outbox.release(topic, _reason(NOT_AUTHORISED), 1)
         apart = {message.id for message in self._in_flight.values() if message is not None} | self._doubts.held(now)
         if self._awaited is not None:
             apart.update(self._awaited.ids())
         self._waiting.extend(self._outbox.next_messages(ROWS, apart))
         if len(self._waiting) < ROWS:
             self._look_at = min(now + LOOK_EVERY_S, self._doubts.next_end(now))
-            for topic in self._closed_topics:
-                if self._doubts.may_knock(topic, now):
-                    self._outbox.release(topic, _reason(NOT_AUTHORISED), 1)
-                    self._look_at = now
         return bool(self._waiting)
 
     def _delete_acknowledged(self) -> None:

@@ -50,8 +50,8 @@ def broker_of(mosquitto: Mosquitto) -> Broker:
 
 
 @contextmanager
-def publishing(broker: Broker, store: Store) -> Iterator[Publisher]:
-    publisher = Publisher(broker, store.path, "home", pace=0.05, chance=random.Random(1))
+def publishing(broker: Broker, store: Store, pace: float = 0.05) -> Iterator[Publisher]:
+    publisher = Publisher(broker, store.path, "home", pace=pace, chance=random.Random(1))
     publisher.start()
     try:
         yield publisher
@@ -180,7 +180,7 @@ def test_a_wrong_password_is_one_clear_line_and_is_mended_by_the_file(store: Sto
     secret.write_text("quite-wrong\n")
     broker = Broker(mosquitto.host, mosquitto.port, tls=False, username="home", password_file=secret)
     store.commit(Batch(messages=rows(3)))
-    with publishing(broker, store) as publisher:
+    with publishing(broker, store, pace=1.0) as publisher:  # half a minute, but for the file
         error = _first_error(publisher)
         assert publisher.state().refused, "somebody must mend it"
         assert error == (

@@ -203,6 +203,21 @@ def test_a_home_that_is_soon_back_was_never_away(store: Store, mosquitto: Mosqui
     link.close()
 
 
+def test_two_homes_of_one_id_come_to_rest_though_the_broker_says_nothing(
+    store: Store, tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    with Store(tmp_path / "other.db") as other:
+        pair = [Publisher(reached(mosquitto), one.path, "home", pace=0.02) for one in (store, other)]
+        for publisher in pair:
+            publisher.start()
+        while not any(publisher.state().refused for publisher in pair):
+            assert all(publisher.is_alive() for publisher in pair)
+        (told, *_) = [state.error for publisher in pair if (state := publisher.state()).refused]
+        assert "again and again, without a word; let no other Hearthbeat use the same id" in str(told)
+        for publisher in pair:
+            publisher.stop()
+
+
 def test_packets_that_vanish_are_noticed_and_cost_nothing(store: Store, tmp_path: Path) -> None:
     with network() as far:
         mosquitto = Mosquitto(tmp_path / "mosquitto", host=far.address, prefix=far.prefix)
