@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cloud_sync.messages import Kind, Received, parse, sealing
 from cloud_sync.messages.bodies import AssessmentsMessage, DayMessage, HourMessage, MinutesMessage
@@ -207,14 +212,15 @@ async def test_what_is_kept_no_more_does_not_change_what_was_told(tmp_path: Path
 async def test_a_day_of_acceleration_is_summed_up_in_pieces_as_if_it_were_whole(tmp_path: Path) -> None:
     chance = np.random.default_rng(3)
     async with telling(tmp_path, zone=ZoneInfo("UTC")) as told:
-        every = []
+        every, readings = [], []
         for second in range(0, 3600, 9):  # at the ends of pieces and minutes too
             vectors = np.round(chance.normal((0.0, 0.0, 1000.0), 200.0, (90, 3)))
             every.append(vectors)
             at = START + second + 0.05
             values = tuple(vectors.ravel().tolist())
             channel = Channel.ACCELERATION
-            told.store.commit(Batch([Reading("anna", "strap", channel, "mg", at, at, values, interval_s=0.1)]))
+            readings.append(Reading("anna", "strap", channel, "mg", at, at, values, interval_s=0.1))
+        told.store.commit(Batch(readings))
         _, hour = await told.at(START + HOUR + GRACE_S)
     length = np.sqrt(np.square(np.concatenate(every)).sum(axis=1))
     assert isinstance(hour.message, HourMessage)
@@ -312,3 +318,61 @@ def test_a_day_that_has_no_midnight_begins_where_clocks_are_put_forward() -> Non
     assert (day.end - day.start) / HOUR == 23
     assert day.label == "2027-03-28 Asia/Beirut"
     assert day_of(day.start - 60.0, beirut).end == day.start
+
+
+Counts = Counter[tuple[str, int]]
+
+
+async def told_of(events: list[tuple[int, str, str]], folder: Path) -> tuple[list[Received], Counts]:
+    """What is told while samples come, looks are taken and processes end; and how many samples each hour has."""
+    stored: Counts = Counter()
+    received: list[Received] = []
+    async with telling(folder, zone=ZoneInfo("UTC")) as told:
+        for number, (minute, what, person) in enumerate(events):
+            now = START + 60.0 + 900.0 * number
+            if what == "sample":
+                at = START + 60.0 * minute + 0.5 + number  # a time of its own, so that none is a repeat of another
+                told.store.commit(Batch([replace(sample(at, 60.0, person=person), received_at=max(now, at))]))
+                stored[told.store.pseudonyms.person(person), (int(at) - int(START)) // 3600] += 1
+            elif what == "restart":
+                told.restart()
+            else:
+                received += await told.at(now)
+        received += await told.at(START + 30 * HOUR)
+    return received, stored
+
+
+def newest(told: dict[tuple[str, int], list[tuple[int, int]]]) -> dict[tuple[str, int], int]:
+    """The n of each highest revision; revisions must count from 1."""
+    for revisions in told.values():
+        assert [revision for revision, _ in revisions] == list(range(1, len(revisions) + 1))
+    return {key: revisions[-1][1] for key, revisions in told.items()}
+
+
+@settings(deadline=None, max_examples=10)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 240), st.sampled_from(["sample", "look", "restart"]), st.sampled_from(["anna", "bert"])
+        ),
+        min_size=3,
+        max_size=25,
+    )
+)
+def test_whatever_comes_when_the_last_told_holds_all_there_is(events: list[tuple[int, str, str]]) -> None:
+    with TemporaryDirectory() as folder:
+        received, stored = asyncio.run(told_of(events, Path(folder)))
+    assert len({one.id for one in received}) == len(received)
+    hours, minutes = defaultdict(list), defaultdict(list)
+    for one in received:
+        if isinstance(one.message, HourMessage):
+            hour = round(one.message.start - START) // 3600
+            hours[str(one.person), hour].append((one.message.revision, one.message.channels[Channel.HEART_RATE].n))
+        if isinstance(one.message, MinutesMessage):
+            for row in one.message.rows():
+                minutes[str(one.person), row.minute].append((row.revision, row.figures.n))
+    assert newest(hours) == dict(stored)
+    by_hour: Counts = Counter()
+    for (person, minute), n in newest(minutes).items():
+        by_hour[person, (minute - int(START) // 60) // 60] += n
+    assert by_hour == stored
