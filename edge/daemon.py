@@ -393,7 +393,8 @@ class Daemon:
             state = self._publisher.state()
             broker = BrokerSight(state.connected, state.error, state.refused, state.sent, None, state.complaint)
         critical = frozenset(self._critical_models)
-        return Parts(self._models, critical, stores, broker, self._afar.faults(), self._links.fault)
+        channels = self._courier.bypassed
+        return Parts(self._models, critical, stores, broker, self._afar.faults(), self._links.fault, channels)
 
     def _present_faults(self) -> list[str]:
         """What is wrong now, and what was lost since the start: one line each."""

@@ -64,7 +64,7 @@ class Parts:
     """The state of what only the daemon knows; a text says what is wrong, None that nothing is.
 
     `models` by risk, `stores` by what is done with the store; what was never tried is not there. `buttons` is why a
-    press of one is not heard.
+    press of one is not heard, `channels` which of a contact's several ways have failed again and again.
     """
 
     models: Mapping[str, str | None] = field(default_factory=dict)
@@ -73,6 +73,7 @@ class Parts:
     broker: BrokerSight | None = None
     commands: Mapping[str, str | None] = field(default_factory=dict)
     buttons: str | None = None
+    channels: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class FaultsWatch:
@@ -252,6 +253,7 @@ class FaultsWatch:
             contacts=self._outcomes(),
             commands=parts.commands,
             buttons=parts.buttons,
+            channels=parts.channels,
             broker=None if parts.broker is None else await self._with_outbox(parts.broker),
         )
 
@@ -280,7 +282,7 @@ class FaultsWatch:
             (kind, subject)
             for kind, subject in keys
             if (kind in _OF_A_WEARABLE and subject not in wearables)
-            or (kind is FaultKind.CONTACT and subject not in contacts)
+            or (kind in {FaultKind.CONTACT, FaultKind.CHANNEL} and subject not in contacts)
         ]
 
     async def _tell(self, transition: Transition) -> None:

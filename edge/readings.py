@@ -300,6 +300,7 @@ class FaultKind(StrEnum):
     STORE = "store"
     DISK_FULL = "disk_full"
     CONTACT = "contact_not_told"
+    CHANNEL = "channel_dead"
     BROKER_REFUSES = "broker_refuses"
     BROKER_UNREACHABLE = "broker_unreachable"
     OUTBOX_STUCK = "outbox_stuck"

@@ -68,6 +68,7 @@ RULES: Final[Mapping[FaultKind, FaultRule]] = MappingProxyType(
         FaultKind.STORE: FaultRule(2 * _MINUTE, 5 * _MINUTE, 6 * _HOUR, known_at_start=True),
         FaultKind.DISK_FULL: FaultRule(2 * _MINUTE, 10 * _MINUTE, 24 * _HOUR),
         FaultKind.CONTACT: FaultRule(30 * _MINUTE, 0.0, 12 * _HOUR),
+        FaultKind.CHANNEL: FaultRule(0.0, 0.0, 72 * _HOUR, waits_for_day=True),
         FaultKind.BROKER_REFUSES: FaultRule(10 * _MINUTE, 2 * _MINUTE, 12 * _HOUR),
         FaultKind.BROKER_UNREACHABLE: FaultRule(2 * _HOUR, 10 * _MINUTE, 24 * _HOUR, tells_end=False),
         FaultKind.OUTBOX_STUCK: FaultRule(0.0, 10 * _MINUTE, 24 * _HOUR, tells_end=False),

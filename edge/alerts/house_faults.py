@@ -60,7 +60,7 @@ class HouseSight:
     """The house as a look finds it; texts say what is wrong, None that nothing is, and what is not there is not known.
 
     `models` and `stores` hold each model and each work on the store that was tried, `contacts` each that was told,
-    `commands` each way of theirs, `buttons` is why nobody hears a press.
+    `channels` each that was told of several ways, `commands` each way of theirs, `buttons` is why nobody hears a press.
     `some_stream` says that some wearables still send, `radio_is_critical` that a critical risk is watched by radio.
     """
 
@@ -74,6 +74,7 @@ class HouseSight:
     stores: Mapping[str, str | None] = field(default_factory=dict)
     free_bytes: int | None = None
     contacts: Mapping[str, str | None] = field(default_factory=dict)
+    channels: Mapping[str, str | None] = field(default_factory=dict)
     broker: BrokerSight | None = None
     commands: Mapping[str, str | None] = field(default_factory=dict)
     buttons: str | None = None
@@ -192,6 +193,9 @@ class HouseFaults:
                     "Nothing reaches this contact: {why}. Check the network, and the contact's URL.", why=_stripped(why)
                 )
             self._note(found, sight, (FaultKind.CONTACT, name), sentence)
+        for name, why in sight.channels.items():
+            sentence = None if why is None else phrase("It takes no messages: {why}.", why=_stripped(why))
+            self._note(found, sight, (FaultKind.CHANNEL, name), sentence)
         for name, sentence in sight.commands.items():
             severity = Severity.INFO if name == "models" else Severity.WARNING
             self._note(found, sight, (FaultKind.COMMANDS, name), sentence, severity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from edge.notify.phone import Contact, PhoneChannel
@@ -15,30 +16,48 @@ class ChannelOrder:
     """Remembers which channels have failed; times are of a clock that never steps, in seconds."""
 
     def __init__(self) -> None:
-        self._failed_at: dict[tuple[str, PhoneChannel], float] = {}
+        self._failures: dict[tuple[str, PhoneChannel], _Failure] = {}
 
     def of(self, contact: Contact, now: float) -> list[PhoneChannel]:
         """The contact's channels, the one to try first first; of those that rest the one that has rested longest."""
         rested = [channel for channel in contact.channels if not self._rests(contact, channel, now)]
         resting = [channel for channel in contact.channels if channel not in rested]
-        return rested + sorted(resting, key=lambda channel: self._failed_at[contact.id, channel])
+        return rested + sorted(resting, key=lambda channel: self._failures[contact.id, channel].at)
 
-    def failed(self, contact: Contact, channel: PhoneChannel, now: float) -> None:
+    def failed(self, contact: Contact, channel: PhoneChannel, why: str, now: float) -> None:
         """A channel has not taken a message: it rests for a while."""
-        self._failed_at[contact.id, channel] = now
+        before = self._failures.get((contact.id, channel))
+        again = before is not None and (before.again or now - before.at >= REST_S)
+        self._failures[contact.id, channel] = _Failure(now, why, again)
 
     def worked(self, contact: Contact, channel: PhoneChannel) -> None:
         """A channel has taken a message."""
-        self._failed_at.pop((contact.id, channel), None)
+        self._failures.pop((contact.id, channel), None)
 
     def all_failed(self, contact: Contact, now: float) -> bool:
         """Whether no channel of the contact is left that has not failed lately."""
         return all(self._rests(contact, channel, now) for channel in contact.channels)
 
+    def bypassed(self, contact: Contact) -> str | None:
+        """Which channels have failed again after a rest, and why; None where none has, or no other is left."""
+        found = [failure for channel in contact.channels if (failure := self._failures.get((contact.id, channel)))]
+        if len(found) == len(contact.channels):
+            return None
+        return "; ".join(failure.why for failure in found if failure.again) or None
+
     def forgive(self, contact: str) -> None:
         """Try the contact's channels in their own order again: it was the network that failed."""
-        self._failed_at = {key: at for key, at in self._failed_at.items() if key[0] != contact}
+        self._failures = {key: failure for key, failure in self._failures.items() if key[0] != contact}
 
     def _rests(self, contact: Contact, channel: PhoneChannel, now: float) -> bool:
-        failed_at = self._failed_at.get((contact.id, channel))
-        return failed_at is not None and now - failed_at < REST_S
+        failure = self._failures.get((contact.id, channel))
+        return failure is not None and now - failure.at < REST_S
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """When a channel failed last and why, and whether it had failed before its last rest, too."""
+
+    at: float
+    why: str
+    again: bool

@@ -139,6 +139,12 @@ class Courier:
         """By contact, of those that were told anything: why no channel took the last attempt, None where one did."""
         return self._outcomes
 
+    @property
+    def bypassed(self) -> Mapping[str, str | None]:
+        """By contact, of those with several channels: which fails again and again while another works, and why."""
+        several = [contact for contact in self._contacts.values() if len(contact.channels) > 1]
+        return {contact.id: self._order.bypassed(contact) for contact in several if contact.id in self._outcomes}
+
     def take_on(self, contacts: Iterable[Contact]) -> None:
         """Tell these contacts from now on."""
         self._contacts = {contact.id: contact for contact in contacts}
@@ -258,7 +264,7 @@ class Courier:
             if delivery.accepted:
                 self._order.worked(contact, channel)
                 break
-            self._order.failed(contact, channel, self._clock.monotonic())
+            self._order.failed(contact, channel, f"{name}: {reason}", self._clock.monotonic())
             if delivery.unreached is not None:
                 self._network.lost(contact.id, delivery.unreached)
         return attempts, deliveries

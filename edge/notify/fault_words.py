@@ -90,6 +90,13 @@ FAULT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
             words("{what} can be told again"),
             words("Messages reach {what} again, as of {until}. None had since {since}."),
         ),
+        FaultKind.CHANNEL: Words(
+            words("One of the ways to {what} does not work"),
+            words("Since {since} messages to {what} have gone another way. {why}"),
+            words("All ways to {what} work again"),
+            words("The way to {what} that did not work from {since} on works again, as of {until}."),
+            words("Look at the account, and at the URL in the settings; then try it out: hearthbeat notify test."),
+        ),
         FaultKind.BROKER_REFUSES: Words(
             words("The broker refuses Hearthbeat"),
             words("Since {since}: {why} Alerts still reach the phones; summaries wait here."),

@@ -183,6 +183,17 @@ def test_a_contact_that_cannot_be_told_for_long_is_told_to_others_and_two_at_onc
     assert told(story) == [("contact_not_told", "mum,son")]
 
 
+def test_pain_21_a_way_to_a_contact_that_is_dead_is_told_though_another_works() -> None:
+    story = settled()
+    story.house = replace(story.house, contacts={"mum": None}, channels={"mum": "ntfy: the service answered 401"})
+    story.go(5 * MINUTE)
+    assert told(story) == [("channel_dead", "mum")]
+    assert story.store.raised()[0].explanation.sentence == "It takes no messages: ntfy: the service answered 401."
+    story.house = replace(story.house, channels={"mum": None})
+    story.go(5 * MINUTE)
+    assert [alert.kind for alert in story.store.cleared()] == ["channel_dead"]
+
+
 def test_a_quota_is_told_though_the_broker_is_connected() -> None:
     story = settled()
     with_broker(story, complaint="it takes no more for now, since a quota is used up")
