@@ -9,6 +9,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import settings as hypothesis_settings
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from nacl.signing import SigningKey
 
 from cloud_sync.messages import Home
@@ -377,7 +379,6 @@ class Deaths(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.loop = asyncio.new_event_loop()
         self.house = self.run(self.make())
-        self.made = [PACKAGES[0], PACKAGES[1]]
 
     async def make(self) -> House:
         return House(self.folder)
@@ -385,40 +386,58 @@ class Deaths(RuleBasedStateMachine):
     def run(self, coroutine: Any) -> Any:
         return self.loop.run_until_complete(coroutine)
 
-    @rule()
-    def order(self) -> None:
-        for made in self.made:
-            try:
-                self.run(self.house.updates.order(made.label, None))
-            except RejectedError:
-                continue
+    @property
+    def under_way(self) -> bool:
+        return any(row.state in UNDER_WAY for row in self.house.updates.updates())
 
-    @rule()
-    def deliver(self) -> None:
-        for made in self.made:
-            mine = read_label(made.label, self.house.makers).sha256
-            topics, self.house.topics = self.house.topics, frozenset(t for t in self.house.topics if mine in t)
+    def order(self, made: Package) -> None:
+        with suppress(RejectedError):  # an older one, or another is on probation
+            self.run(self.house.updates.order(made.label, None))
+
+    @initialize(which=st.integers(0, 1))
+    def order_first(self, which: int) -> None:
+        self.order(PACKAGES[which])
+
+    @precondition(lambda self: not self.under_way)
+    @rule(which=st.integers(0, 1))
+    def order_one(self, which: int) -> None:
+        self.order(PACKAGES[which])
+
+    @precondition(lambda self: self.under_way)
+    @rule(which=st.integers(0, 9))
+    def order_another(self, which: int) -> None:
+        if which < len(PACKAGES):
+            self.order(PACKAGES[which])
+
+    @rule(how_many=st.integers(1, 3))
+    def a_few_parts_come(self, how_many: int) -> None:
+        self.deliver(how_many)
+
+    def deliver(self, how_many: int) -> None:
+        wanted = self.house.topics
+        for made in PACKAGES:
+            name = read_label(made.label, self.house.makers).sha256
+            self.house.topics = frozenset(sorted(topic for topic in wanted if name in topic)[:how_many])
             self.house.deliver(made)
-            self.house.topics = topics
+        self.house.topics = wanted
 
-    @rule()
-    def look(self) -> None:
-        self.run(self.house.updates.look())
-
-    @rule()
-    def days_pass(self) -> None:
+    @rule(days=st.integers(0, 2))
+    def life_goes_on(self, days: int) -> None:
+        self.deliver(99)
         if self.house.trial is not None and self.house.trial.old is not None:
             self.house.judge()
-        self.run(self.house.clock.advance(2 * DAY_S))
+        self.run(self.house.clock.advance(days * DAY_S))
+        self.run(self.house.updates.look())
 
     @rule()
     def die(self) -> None:
         self.run(self.house.restart())
 
-    @precondition(lambda self: any(row.state in COUNTING | UNDER_WAY for row in self.house.updates.updates()))
-    @rule()
-    def go_back(self) -> None:
-        self.run(self.house.updates.go_back(AF))
+    @precondition(lambda self: any(row.state in COUNTING for row in self.house.updates.updates()))
+    @rule(whim=st.integers(0, 5))
+    def go_back(self, whim: int) -> None:
+        if whim == 0:
+            self.run(self.house.updates.go_back(AF))
 
     @invariant()
     def what_counts_is_what_the_rows_say(self) -> None:
