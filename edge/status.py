@@ -99,6 +99,7 @@ def read_store(store: Store, people: Iterable[str]) -> Stored:
     """What the store knows now. Raises StoreError."""
     opened = store.alerts.open_alerts()
     risks = [alert for alert in opened if not is_fault(alert)]
+    figures = store.outbox.figures()
     return Stored(
         {
             person: (
@@ -108,8 +109,8 @@ def read_store(store: Store, people: Iterable[str]) -> Stored:
             for person in people
         },
         {
-            "waiting": store.outbox.outbox_depth(),
-            "parked": len(store.outbox.parked()),
+            "waiting": figures.waiting,
+            "parked": figures.parked,
             "dropped": sum(loss.messages for loss in store.outbox.losses()),
         },
         store.notifications.unsent_notifications(),
