@@ -33,7 +33,8 @@ def composed(bundle: Bundle, contact: Contact, now: float, zone: tzinfo | None =
     when = {"began": clock_time(story.began, now, zone, contact.language), "ended": ended}
     # A summary of a day says which day it is of: nothing happened when it was made.
     is_late = now - newest.created > LATE_AFTER_S and newest.turn not in SUMMARIES
-    was_quiet = contact.quiet_hours is not None and contact.quiet_hours.until(newest.created, zone) is not None
+    hours = None if story.is_urgent else contact.quiet_hours  # what is urgent was not held by them
+    was_quiet = hours is not None and hours.until(newest.created, zone) is not None
     if story.is_over and is_late and not was_quiet:
         body = _("It began at {began} and was over at {ended}; it reaches you late. {body}", **when, body=body)
     elif story.is_over:

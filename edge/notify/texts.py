@@ -13,9 +13,8 @@ from typing import Final
 from edge.notify.alert_words import EMERGENCY_NUMBER, OTHER, OTHER_CRITICAL, WORDS, Words
 from edge.notify.fault_words import FAULT_WORDS
 from edge.notify.languages import ENGLISH, Language, language_of
-from edge.notify.phone import Message
 from edge.phrases import Value, listed, words
-from edge.readings import Alert, AlertState, DueNotification, Severity
+from edge.readings import Alert, AlertState, Severity
 
 # Our choice: younger than this, "now" is still true enough.
 LATE_AFTER_S: Final = 120.0
@@ -88,19 +87,6 @@ def _told(alert: Alert, known: Words, names: Mapping[str, Value], language: Lang
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def told_at(due: DueNotification, now: float, language: str = ENGLISH, zone: tzinfo | None = None) -> Message:
-    """What the contact reads at `now`: a perhaps repeated message says so first, a late one says when it happened."""
-    _ = language_of(language)
-    notification = due.notification
-    title, body = notification.title, notification.body
-    if due.perhaps_repeated:
-        title = _("Perhaps a repeat: {title}", title=title)
-    if now - notification.created > LATE_AFTER_S:
-        happened = clock_time(notification.created, now, zone, language)
-        body = _("This happened at {time}; it reaches you late. {body}", time=happened, body=body)
-    return Message(title, body, notification.severity)
 
 
 def still_so(title: str, language: str = ENGLISH) -> str:

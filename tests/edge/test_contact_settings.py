@@ -27,7 +27,7 @@ def write(folder: Path, contact: str) -> Path:
 def test_a_contact_has_several_channels_in_order_a_language_quiet_hours_and_a_limit(tmp_path: Path) -> None:
     (tmp_path / "mail.url").write_text("mailtos://me:secret@example.org\n")
     contact = (
-        'name = "Mum"\nlanguage = "en"\nmost_per_hour = 3\nquiet_hours = {from = "22:00", to = "07:00"}\n'
+        'name = "Mum"\nlanguage = "zh"\nmost_per_hour = 3\nquiet_hours = {from = "22:00", to = "07:00"}\n'
         '[[contacts.channels]]\nurl = "ntfys://ntfy.example/mum"\ntimeout_s = 8\n'
         '[[contacts.channels]]\nurl_file = "mail.url"\n'
     )
@@ -35,7 +35,7 @@ def test_a_contact_has_several_channels_in_order_a_language_quiet_hours_and_a_li
     assert contact_of(settings) == Contact(
         "mum",
         (PhoneChannel("ntfys://ntfy.example/mum", 8.0), PhoneChannel("mailtos://me:secret@example.org", TIMEOUT_S)),
-        "en",
+        "zh",
         QuietHours(time(22), time(7)),
         3,
     )

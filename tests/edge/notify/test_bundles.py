@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, time
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.notify.bundles import HOUR_S, Bundle, bundles, stories_of
+from edge.notify.bundles import HOUR_S, Bundle, Story, bundles, stories_of
 from edge.notify.digest import composed
 from edge.notify.phone import Contact
 from edge.notify.quiet import QuietHours
+from edge.notify.texts import LATE_AFTER_S
 from edge.readings import DueNotification, Notification, Severity
 
 # 2026-11-25T00:00:00Z
@@ -77,6 +79,12 @@ def test_pain_20_in_quiet_hours_only_what_is_critical_passes_and_the_rest_is_one
     assert told([waiting[0]], SLEEPER, morning) == [("T1", "This happened at 01:00, in your quiet hours. B1")]
 
 
+def test_what_is_critical_and_late_at_night_is_late_and_was_not_held() -> None:
+    night = MIDNIGHT + HOUR_S
+    fall = due(1, created=night, severity=Severity.CRITICAL)
+    assert told([fall], SLEEPER, night + 1800.0) == [("T1", "This happened at 01:00; it reaches you late. B1")]
+
+
 def test_what_is_critical_and_over_wakes_nobody_and_an_all_clear_reaches_who_is_up() -> None:
     night = MIDNIGHT + HOUR_S
     begun = due(1, "raised", "a", created=night, severity=Severity.CRITICAL)
@@ -111,6 +119,17 @@ def test_a_digest_too_long_for_a_phone_counts_what_it_leaves_out() -> None:
     first, *titles = body.splitlines()
     assert first == "288 earlier ones, and:"
     assert [line.split()[-1] for line in titles] == [f"T{number}" for number in range(388, 400)]
+
+
+@given(late_by=st.floats(-1e6, 1e6), repeated=st.booleans())
+def test_pain_21_what_is_late_or_perhaps_repeated_says_so_first(late_by: float, repeated: bool) -> None:
+    one = replace(due(1), perhaps_repeated=repeated)
+    message = composed(Bundle((Story((one,)),)), MUM, NOON + late_by, UTC)
+    assert message.title == ("Perhaps a repeat: T1" if repeated else "T1")
+    assert message.body.endswith("B1")
+    really_late = NOON + late_by - NOON > LATE_AFTER_S
+    assert message.body.startswith("This happened at 12:00") == really_late
+    assert ("it reaches you late" in message.body) == really_late
 
 
 ARRIVALS = st.lists(

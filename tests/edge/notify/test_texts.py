@@ -4,12 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from edge.notify.texts import LATE_AFTER_S, alert_text, clock_time, fault_text, told_at
+from edge.notify.texts import alert_text, clock_time, fault_text
 from edge.phrases import listed
-from edge.readings import Alert, AlertState, DueNotification, Explanation, FaultKind, Notification, Severity
+from edge.readings import Alert, AlertState, Explanation, FaultKind, Severity
 
 SUMMER = timezone(timedelta(hours=2))
 FIVE_PAST_TWO = datetime(2026, 5, 3, 14, 5, tzinfo=SUMMER).timestamp()
@@ -105,14 +103,3 @@ def test_an_end_without_a_time_is_refused() -> None:
 
 def test_clock_time_follows_the_zone() -> None:
     assert clock_time(FIVE_PAST_TWO, FIVE_PAST_TWO, UTC) == "12:05"
-
-
-@given(late_by=st.floats(-1e6, 1e6), repeated=st.booleans())
-def test_what_is_late_or_perhaps_repeated_says_so_first(late_by: float, repeated: bool) -> None:
-    told = Notification("n1", "a1", "phone", "Title", "Body.", Severity.WARNING, FIVE_PAST_TWO)
-    message = told_at(DueNotification(told, 0, repeated), FIVE_PAST_TWO + late_by, zone=SUMMER)
-    assert message.title == ("Perhaps a repeat: Title" if repeated else "Title")
-    assert message.body.endswith("Body.")
-    really_late = FIVE_PAST_TWO + late_by - FIVE_PAST_TWO > LATE_AFTER_S
-    assert message.body.startswith("This happened at 14:05") == really_late
-    assert ("it reaches you late" in message.body) == really_late

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import StoreError
-from edge.readings import Channel, Claim, Memory, Notification, OutboxMessage, Priority, Reading, Severity
+from edge.readings import Attempt, Channel, Claim, Memory, Notification, OutboxMessage, Priority, Reading, Severity
 from edge.store.store import Batch, Store
 from tests.edge.store.samples import START, alert, assessment, rr, sample
 
@@ -54,6 +54,7 @@ def path(tmp_path: Path) -> Path:
     with Store(path) as store:
         for person, device in (("anna", "AA"), ("bert", "BB")):
             store.commit(of(person, device))
+            store.notifications.mark_failed([f"told-{person}"], START, "no", [Attempt("m", "ntfy", START, "no")])
             store.commit(Batch(readings=[replace(sample(Channel.BATTERY, START, 80.0, person=person), device=device)]))
         tell_minutes(store)
     return path
@@ -64,7 +65,17 @@ def test_pain_25_nothing_of_a_person_is_left_and_all_of_the_others(path: Path) -
         before = store.signals.series("bert", Channel.ACCELERATION, 0.0, float("inf"))
         assert store.people() == ["anna", "bert"]
         erased = store.erase("anna")
-        assert {"blocks", "tail", "series", "assessments", "alerts", "notifications", "outbox", "told"} <= set(erased)
+        assert {
+            "blocks",
+            "tail",
+            "series",
+            "assessments",
+            "alerts",
+            "notifications",
+            "outbox",
+            "told",
+            "deliveries",
+        } <= set(erased)
         assert store.people() == ["bert"]
         assert all(store.signals.series("anna", channel, 0.0, float("inf")).times.size == 0 for channel in Channel)
         after = store.signals.series("bert", Channel.ACCELERATION, 0.0, float("inf"))
