@@ -13,7 +13,7 @@ from typing import Final, LiteralString
 import psycopg
 from psycopg import sql
 
-from cloud_sync.collector.entries import Entry, Presence, Refusal, Row, Sealed
+from cloud_sync.collector.entries import MINUTES, Entry, Presence, Refusal, Row, Sealed
 from edge.errors import HearthbeatError, SettingsError
 
 # A statement that waits so long for a lock gives up, so that we can say what it is; then the batch is tried again.
@@ -33,6 +33,7 @@ _STAGING: Final = (
     "received float8, body jsonb) ON COMMIT DELETE ROWS"
 )
 _COPY: Final = "COPY incoming (kind, home, id, at, ends, person, received, body) FROM STDIN"
+_BODY: Final = sql.SQL("jsonb_strip_nulls(body)")  # minutes come as their sender wrote them, see reading.py
 _SEALED: Final = (
     "INSERT INTO hearthbeat.sealed VALUES (%s, %s, %s, %s, to_timestamp(%s), %s) ON CONFLICT (home, id) DO NOTHING"
 )
@@ -212,9 +213,9 @@ class Database:
                 await cursor.execute(
                     sql.SQL(
                         "INSERT INTO hearthbeat.{} (home, id, at, ends, person, received, body) "
-                        "SELECT home, id, to_timestamp(at), to_timestamp(ends), person, to_timestamp(received), body "
+                        "SELECT home, id, to_timestamp(at), to_timestamp(ends), person, to_timestamp(received), {} "
                         "FROM incoming WHERE kind = {} ON CONFLICT DO NOTHING"
-                    ).format(sql.Identifier(table), sql.Literal(table))
+                    ).format(sql.Identifier(table), _BODY if table == MINUTES else sql.SQL("body"), sql.Literal(table))
                 )
                 new += cursor.rowcount
         return Stored(new, len(rows) - new)

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
+MINUTES: Final = "minute_messages"
 # How much of a refused payload is kept to be looked at, bytes. Our choice: any message of ours fits.
 KEPT_OF_REFUSED: Final = 16 * 1024
 _KEPT_OF_TOPIC: Final = 1024

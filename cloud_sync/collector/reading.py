@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from cloud_sync.collector.entries import Arrival, Entry, Presence, Row, Sealed, refuse
+from cloud_sync.collector.entries import MINUTES, Arrival, Entry, Presence, Row, Sealed, refuse
 from cloud_sync.messages.bodies import (
     AlertMessage,
     AssessmentsMessage,
@@ -34,7 +34,7 @@ from edge.household_key import SecretKey
 
 TABLES: Final[Mapping[Kind, str]] = MappingProxyType(
     {
-        Kind.MINUTES: "minute_messages",
+        Kind.MINUTES: MINUTES,
         Kind.HOUR: "hour_messages",
         Kind.DAY: "day_messages",
         Kind.ASSESSMENTS: "assessment_messages",
@@ -100,8 +100,19 @@ def _entry(arrival: Arrival, received: Received) -> Entry:
         ends,
         received.person,
         arrival.received,
-        received.message.model_dump_json(exclude_none=True),
+        _body(received, received.message),
     )
+
+
+def _body(received: Received, message: Message) -> str:
+    """What is stored of a message: its fields without those that are null.
+
+    Minutes are most of what comes, and their text is good as it is: the database takes the nulls out of it (and could
+    not of others, where a null in a table of models says something).
+    """
+    if isinstance(message, MinutesMessage) and received.text is not None:
+        return received.text.decode()
+    return message.model_dump_json(exclude_none=True)
 
 
 def passes_by(topic: str) -> bool:

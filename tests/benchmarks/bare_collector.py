@@ -20,6 +20,7 @@ def main(port: int, conninfo: str, count: int) -> None:
     client = mqtt.Client(CallbackAPIVersion.VERSION2, "bare", protocol=MQTTProtocolVersion.MQTTv5)
     client.on_message = lambda _client, _userdata, message: rows.append((message.topic, bytes(message.payload)))
     client.on_connect = lambda client, *_: client.subscribe("$share/bare/hearthbeat/v1/#", qos=1)
+    client.on_subscribe = lambda *_: print("ready", flush=True)  # noqa: T201 -- whoever measures waits for it
     client.connect("127.0.0.1", port)
     stored, first = 0, time.monotonic()
     with psycopg.connect(conninfo, autocommit=True) as connection:

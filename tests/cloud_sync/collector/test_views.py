@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -61,3 +63,14 @@ async def test_the_highest_revision_of_a_minute_stands_whatever_came_first(
         f"WHERE channel = '{CHANNEL}' ORDER BY time",
     )
     assert between == [(3,), (1,)]
+
+
+async def test_a_null_that_a_sender_writes_out_breaks_no_view(database: str) -> None:
+    message = minutes([(0, 1)], 60.0)
+    body = json.loads(zlib.decompress(message.payload) if message.payload[:1] == b"\x78" else message.payload)
+    body |= {"revisions": None, "gone": None}
+    body["channels"][CHANNEL]["sd"] = None
+    await store(database, [replace(message, payload=json.dumps(body).encode())], one_batch=True)
+    query = f"SELECT n, sd, mean FROM hearthbeat.minutes WHERE channel = '{CHANNEL}'"
+    ((n, sd, mean),) = await rows(database, query)
+    assert (n > 0, sd, mean) == (True, None, 60.0)

@@ -1,0 +1,66 @@
+"""Simulated homes through a real broker and collector, and the command line that starts them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from rich.console import Console
+
+from cloud_sync.collector.cli import main
+from cloud_sync.fleet.fleet import Plan
+from cloud_sync.fleet.simulating import Report, as_json, simulate
+from tests.fakes.broker import Mosquitto
+from tests.fakes.collecting import collecting, collector_settings
+
+# A quarter of an hour in half a second, twice, and an outage in between.
+PLAN = Plan(homes=30, minutes=30.0, speed=1800.0, outage_minutes=10.0, prefix="sim-test")
+
+
+async def run(plan: Plan, mosquitto: Mosquitto, database: str, patience_s: float = 20.0) -> Report:
+    address = (mosquitto.host, mosquitto.port)
+    return await asyncio.to_thread(simulate, plan, address, database, patience_s, Console(quiet=True))
+
+
+async def test_homes_that_come_back_at_once_lose_nothing(mosquitto: Mosquitto, database: str) -> None:
+    async with collecting(collector_settings(mosquitto, database)):
+        found = await run(PLAN, mosquitto, database)
+    assert found.made >= PLAN.homes
+    assert (found.unsafe, found.missing, found.doubles) == (0, 0, 0)
+    assert found.whole
+    assert found.recovered_s is not None
+    assert found.lag_s["p50"] <= found.lag_s["max"]
+
+
+async def test_what_a_broker_without_a_collector_drops_is_told(mosquitto: Mosquitto, database: str) -> None:
+    async with collecting(collector_settings(mosquitto, database)):
+        pass  # the tables are there; nobody collects
+    found = await run(PLAN, mosquitto, database, patience_s=0.5)
+    # The collector's session is: what it would have got waits for it, and is not in the database.
+    assert found.unsafe == found.made == found.missing
+    assert not found.whole
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["simulate"],
+        ["simulate", "--broker", "example.org"],
+        ["simulate", "--broker", "127.0.0.1:70000"],
+        ["simulate", "--broker", "127.0.0.1:1883", "--homes", "0"],
+        ["simulate", "--broker", "127.0.0.1:1883", "--outage", "-1"],
+        ["simulate", "--broker", "127.0.0.1:1883", "--speed", "nan"],
+        ["run", "--config", "/nowhere/collector.toml"],
+    ],
+)
+def test_wrong_use_is_told_in_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+
+
+def test_the_report_is_for_machines_too() -> None:
+    found = Report(1, 2, 3, 0, 0, 0, {"p50": 0.1}, None, None)
+    assert json.loads(as_json(found))["whole"] is True
