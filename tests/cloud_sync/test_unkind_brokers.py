@@ -10,10 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
 from cloud_sync import publisher as publishing
 from cloud_sync import pulse, receipts_awaited, refusals, session
-from cloud_sync.broker import Broker
+from cloud_sync.broker import Broker, refusal
 from cloud_sync.keeper import Keeper
 from cloud_sync.publisher import Publisher
 from cloud_sync.receipts import receipt, receipt_topic
@@ -249,6 +251,8 @@ def test_a_refused_connection_says_what_to_do_and_is_not_tried_in_a_hurry(
     state = publisher.state()
     assert said in str(state.error)
     assert state.refused == (wait is publishing.REFUSED)
+    error = refusal("", ReasonCode(PacketTypes.CONNACK, identifier=code), publisher._broker)
+    assert publishing.wait_after(error) is wait
     threading.Event().wait(0.05)
     assert broker.connections == 1
     assert wait.first >= (1.0 if wait is publishing.LOST else 30.0)
