@@ -35,6 +35,7 @@ _LONGEST_HOST: Final = 255
 # Codes of OpenSSL's x509_vfy.h, as in ssl.SSLCertVerificationError.verify_code.
 _NOT_YET_VALID: Final = 9
 _HAS_EXPIRED: Final = 10
+_OF_ANOTHER_HOST: Final = frozenset({62, 64})  # by its name, by its address
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,12 @@ def _untrusted(error: ssl.SSLCertVerificationError, broker: Broker) -> BrokerErr
             f"by this machine's clock ({today}) its certificate has expired",
             where=broker.address,
             mend="renew the broker's certificate, or set this machine's clock if it is ahead",
+        )
+    if error.verify_code in _OF_ANOTHER_HOST:
+        return BrokerRefusedError(
+            "its certificate is another host's",
+            where=broker.address,
+            mend="name it under [broker] host as its certificate does",
         )
     return BrokerRefusedError(
         f"its certificate is not trusted: {error.verify_message}",

@@ -44,7 +44,7 @@ def encrypted(authority: Authority, tmp_path: Path) -> Iterator[Mosquitto]:
 class Listener:
     """A broker's TLS, with a certificate of its own choice, that takes one handshake and says no more."""
 
-    def __init__(self, certificate: Path, key: Path, newest: ssl.TLSVersion) -> None:
+    def __init__(self, host: str, certificate: Path, key: Path, newest: ssl.TLSVersion) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         with warnings.catch_warnings():
@@ -53,7 +53,7 @@ class Listener:
             context.maximum_version = newest
         context.set_ciphers("ALL:@SECLEVEL=0")
         self._context = context
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server = socket.create_server(("0.0.0.0", 0))
         self.port: int = self._server.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -67,10 +67,15 @@ class Listener:
         self._thread.join(20.0)
 
 
-def told_by(authority: Authority, certificate: tuple[Path, Path], newest: ssl.TLSVersion) -> str:
+def told_by(
+    authority: Authority,
+    certificate: tuple[Path, Path],
+    newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
+    host: str = "127.0.0.1",
+) -> str:
     """What is said of a broker with this certificate, whose newest TLS is this one; nothing where it is taken."""
-    listener = Listener(*certificate, newest)
-    broker = Broker("127.0.0.1", listener.port, ca_file=authority.ca_file)
+    listener = Listener(host, *certificate, newest)
+    broker = Broker(host, listener.port, ca_file=authority.ca_file)
     try:
         client = make_client(broker, "home")
         send_connect(client, broker)
@@ -137,16 +142,23 @@ def test_pain_23_a_certificate_of_the_future_is_the_clocks_matter_and_one_of_the
     day = dt.timedelta(days=1)
     now = dt.datetime.now(dt.UTC)
     today = now.date().isoformat()
-    early = told_by(authority, authority.issue("early", now + day, now + 9 * day), ssl.TLSVersion.TLSv1_3)
+    early = told_by(authority, authority.issue("early", now + day, now + 9 * day))
     assert early.partition(": ")[2] == (
         f"by this machine's clock ({today}) its certificate is not valid yet; "
         "set this machine's clock, or wait until the network does"
     )
-    late = told_by(authority, authority.issue("late", now - 9 * day, now - day), ssl.TLSVersion.TLSv1_3)
+    late = told_by(authority, authority.issue("late", now - 9 * day, now - day))
     assert late.partition(": ")[2] == (
         f"by this machine's clock ({today}) its certificate has expired; "
         "renew the broker's certificate, or set this machine's clock if it is ahead"
     )
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.2"])
+def test_a_certificate_of_another_host_is_told_as_that(authority: Authority, host: str) -> None:
+    told = told_by(authority, authority.issue("another"), host=host)
+    assert told.endswith("its certificate is another host's; name it under [broker] host as its certificate does")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
