@@ -87,6 +87,7 @@ class Telling:
         self._zone = zone or local_zone()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="telling")
         self._done: float | None = None
+        self._asked_for = 0
         self.fault: str | None = None
 
     async def run(self) -> None:
@@ -100,9 +101,10 @@ class Telling:
             await asyncio.shield(asyncio.to_thread(self._worker.shutdown))
 
     async def look(self) -> None:
-        """Tell what is due and has not been told; what cannot be read now is told later."""
+        """Tell what is due and has not been told, or was asked for; what cannot be read now is told later."""
         due = (self._clock.wall() - GRACE_S) // self._every_s * self._every_s
-        if due == self._done:
+        asked_for = self._store.minutes.asked_for
+        if due == self._done and asked_for == self._asked_for:
             return
         try:
             while await self._tell_minutes(due):
@@ -116,7 +118,7 @@ class Telling:
                 _log.warning("nothing can be told now", error=told)
             self.fault = told
         else:
-            self._done, self.fault = due, None
+            self._done, self._asked_for, self.fault = due, asked_for, None
 
     async def _tell_minutes(self, due: float) -> bool:
         """Tell a batch of everybody's minutes that end no later than `due`; whether there were any."""

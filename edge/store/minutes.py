@@ -46,12 +46,13 @@ class DirtyMinute:
 
 
 class Minutes:
-    """The tables `dirty_minutes`, `told` and `revisions`."""
+    """The tables `dirty_minutes`, `told` and `revisions`; `asked_for` counts how often minutes were wanted again."""
 
     def __init__(self, connection: Connection, outbox: Outbox, stretches: Stretches) -> None:
         self._connection = connection
         self._outbox = outbox
         self._stretches = stretches
+        self.asked_for = 0
 
     def mark(self, touched: Iterable[tuple[str, int]]) -> None:
         """Mark (person, minute) pairs, inside the caller's transaction."""
@@ -73,6 +74,7 @@ class Minutes:
             )
             minutes = [minute for begin, end in told for minute in range(begin, end + 1)]
             self.mark((person, minute) for minute in minutes)
+        self.asked_for += 1
         return len(minutes)
 
     def dirty_people(self, before: float) -> list[str]:

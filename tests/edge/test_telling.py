@@ -277,6 +277,17 @@ async def test_what_cannot_be_read_now_is_told_later(tmp_path: Path, monkeypatch
         assert len(await told.at(START + HOUR + 2 * GRACE_S)) == 2
 
 
+async def test_minutes_that_somebody_asks_for_are_told_at_once(tmp_path: Path) -> None:
+    async with telling(tmp_path) as told:
+        told.store.commit(Batch(readings=[sample(START + 60.0 * minute + 1.0, 60.0) for minute in range(30)]))
+        first = await told.at(START + HOUR + GRACE_S)
+        assert told.store.minutes.mark_told("anna", START + 300.0, START + 600.0) == 5
+        again = await told.at(START + HOUR + 2 * GRACE_S)
+        assert minutes_of(again) == [(minute, 2) for minute in range(5, 10)]
+        assert len(first) == 2
+        assert await told.at(START + HOUR + 3 * GRACE_S) == []
+
+
 async def test_all_is_sealed_where_the_household_has_a_key(tmp_path: Path) -> None:
     key = sealing.new_key()
     assert SETTINGS.broker is not None
