@@ -117,7 +117,7 @@ class Inbox:
     def subscribed(self, topic: str, refusal: str | None) -> None:
         """Take the broker's answer to a subscription."""
         if topic == command_topic(self._home):
-            self.fault = None if refusal is None else f"the broker lets no command through: {refusal}"
+            self.fault = refusal
         if refusal is not None:
             _log.warning("the broker refuses a subscription", reason=refusal)
 

@@ -22,13 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
+import structlog
 from nacl.signing import SigningKey, VerifyKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cloud_sync.messages import Home, Kind, Topic
 from cloud_sync.messages.bodies import ModelMessage
 from cloud_sync.signing import PACKAGE, opened, sign
-from edge.errors import RejectedError, StoreError
+from edge.errors import RejectedError
 from edge.readings import OutboxMessage, Priority, Risk
 from edge.store.model_updates import Update
 
@@ -48,6 +49,8 @@ _TOPIC: Final = "hearthbeat/models/v1"
 _LONGEST_SENTENCE: Final = 1000
 # Such as 2.0-7eaf62ba: numbers that grow, then what tells two makings of one version apart.
 _VERSION_TEXT: Final = re.compile(r"(\d{1,6}(?:\.\d{1,6}){0,3})(?:-[0-9a-z]{1,16})?")
+
+_log = structlog.get_logger("models")
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -244,7 +247,7 @@ class PartsFolder:
         return frozenset(self._wanted)
 
     def take(self, topic: str, payload: bytes) -> None:
-        """Keep a part that is wanted and whole; raises StoreError where the disk refuses it."""
+        """Keep a part that is wanted and whole; one that the disk refuses is asked for again, as a damaged one is."""
         label, number = self._wanted.get(topic, (None, 0))
         if label is None:
             return
@@ -258,7 +261,7 @@ class PartsFolder:
             partial.write_bytes(payload)
             partial.replace(path)
         except OSError as error:
-            raise StoreError(error.strerror or str(error), where=str(path), mend="free space on its disk") from error
+            _log.warning("a part is not kept", error=error.strerror)
 
     def missing(self, label: Label) -> list[int]:
         """The parts that are not there yet."""

@@ -107,6 +107,8 @@ class Afar:
                 await self.updates.look()
             except StoreError as error:
                 _log.warning("models wait", error=str(error))
+            except Exception:  # noqa: BLE001 -- whatever a package sets off must not end the watching
+                _log.exception("models wait")
             self._publisher_wakes()
             await self._step.wait()
 

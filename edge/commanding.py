@@ -141,7 +141,10 @@ class Commanding:
                 "Check who may write to this home's topics at the broker.",
                 number=number,
             )
-        return {"forged": forged, "subscription": self._inbox.fault}
+        deaf, why = None, self._inbox.fault
+        if why is not None:
+            deaf = phrase("The broker lets no command through ({why}). Check what this home may read there.", why=why)
+        return {"forged": forged, "subscription": deaf}
 
     async def _write_refusals(self) -> None:
         refusals = self._inbox.refusals()
@@ -171,6 +174,10 @@ class Commanding:
             raise
         except HearthbeatError as error:
             audit = refused(admitted, RejectedError(error.what, reason="not possible"), now)
+        except Exception as error:  # noqa: BLE001
+            # Whatever a command sets off must not end the watching, nor wait to do so again after the next start.
+            _log.exception("a command went wrong", command=str(admitted.command.id))
+            audit = refused(admitted, RejectedError(type(error).__name__, reason="not possible"), now)
         else:
             audit = entry(admitted, now, done)
         audit = replace(audit, detail=audit.detail[:_MOST_WORDS])

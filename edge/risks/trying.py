@@ -22,6 +22,9 @@ from edge.risks.model import RiskModel
 # start, and 150 MB of addresses.
 CPU_S: Final = 30
 ADDRESSES: Final = 4 * 1024**3
+# The longest that a window may take, ms. Our choice: a household of ten with four risks each then still keeps up, where
+# a window comes every nine seconds at the soonest.
+MOST_MS: Final = 200.0
 # Inputs that are drawn, beside the extreme ones.
 DRAWN: Final = 100
 
@@ -39,7 +42,10 @@ def try_model(folder: Path) -> float:
         score = model.manifest.calibration.score(float(outputs[0, 0]))
         if not (np.all(np.isfinite(outputs)) and 0.0 <= score <= 1.0):
             raise ModelError("gives what is no number", where=str(folder), mend="train it again")
-    return 1e3 * (time.perf_counter() - began) / len(inputs)
+    invoke_ms = 1e3 * (time.perf_counter() - began) / len(inputs)
+    if invoke_ms > MOST_MS:
+        raise ModelError(f"takes {invoke_ms:.0f} ms for a window", where=str(folder), mend="make it smaller")
+    return invoke_ms
 
 
 def main() -> int:

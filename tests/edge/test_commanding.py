@@ -76,6 +76,8 @@ class Home:
     async def answer(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         if request["alert"] == "none":
             raise WrongUseError("no alert has this id", where="alert none", mend="see the list")
+        if request["alert"] == "poison":
+            raise KeyError("a fault of ours")
         self.asked.append(request)
         return {"already": False}
 
@@ -279,6 +281,21 @@ def test_no_key_may_sit_at_the_machine(home: Home) -> None:
             check_settings(f'{TEXT}[[commands.keys]]\n{odd}\npublic_key = "{key}"\nmay = ["snooze"]\n', home.path)
     with pytest.raises(HearthbeatError):
         check_settings(TEXT.replace(write_public_key(DAUGHTER.verify_key), "AAAA"), home.path)
+
+
+async def test_a_command_that_our_own_fault_breaks_is_not_tried_for_ever(home: Home) -> None:
+    home.hear(home.command(arguments={"alert": "poison"}))
+    home.hear(home.command())
+    await home.commanding.obey()
+    assert home.audit() == [("refused", "not possible", 1), ("obeyed", "acknowledge", 1)]
+    assert home.store.commands.waiting() == []
+
+
+async def test_a_broker_that_lets_no_command_through_is_a_fault(home: Home) -> None:
+    home.inbox.subscribed(command_topic("home"), "Not authorized")
+    assert "Not authorized" in str(home.commanding.faults()["subscription"])
+    home.inbox.subscribed(command_topic("home"), None)
+    assert home.commanding.faults()["subscription"] is None
 
 
 async def test_answers_to_a_question_come_in_too(home: Home) -> None:
