@@ -20,7 +20,7 @@ from edge.errors import HearthbeatError
 from edge.household import Household
 from edge.pipeline import Pipeline
 from edge.pseudonyms import Pseudonyms
-from edge.readings import CHANNELS, NOBODY, Alert, Channel, Severity
+from edge.readings import CHANNELS, NOBODY, Alert, Channel, FaultKind, Severity
 from edge.settings import HomeAssistantSettings, Settings
 from edge.wearable import Wearable
 
@@ -33,6 +33,7 @@ _LONGEST_MODEL: Final = 64
 _VALUES: Final[Mapping[Channel, ha.Entity]] = MappingProxyType(
     {Channel.HEART_RATE: ha.HEART_RATE, Channel.SPO2: ha.SPO2}
 )
+_BLINDING: Final = frozenset({FaultKind.BLUETOOTH, FaultKind.MODEL})
 _GRAVITY: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
 _log = structlog.get_logger("home_assistant")
@@ -165,7 +166,7 @@ class HomeAssistant:
             wearable = None if source is None else pipeline.wearables.get(source)
             if wearable is not None:
                 self._tell_measured(device, wearable, channel, entity)
-        opened = self._open(pipeline.person.id)
+        opened = self._shown(pipeline.person.id)
         gravest = max((alert.severity for alert in opened), key=_GRAVITY.__getitem__, default=None)
         fields = [
             {
@@ -182,8 +183,14 @@ class HomeAssistant:
         self._tell_topic(f"{self._topics.value(device, ha.ALERT.key)}/attributes", attributes)
 
     def _open(self, person: str) -> list[Alert]:
-        """The person's open alerts, of faults of the watching too: who is not watched must not look well."""
+        """The person's open alerts, of faults of the watching too."""
         return [alert for alert in self._alerts() if alert.person == person]
+
+    def _shown(self, person: str) -> list[Alert]:
+        """And the house's faults that keep everybody from being watched: nobody may look well then."""
+        house = [alert for alert in self._alerts() if not alert.person]
+        grave = [alert for alert in house if alert.kind in _BLINDING or alert.severity is Severity.CRITICAL]
+        return self._open(person) + grave
 
     def _tell_measured(self, device: str, wearable: Wearable, channel: Channel, entity: ha.Entity) -> None:
         """Tell a value that is worn, can be true, and is new: the same one again would never expire."""

@@ -254,6 +254,26 @@ async def test_an_alert_is_shown_with_its_words_until_it_is_over(mosquitto: Mosq
         assert told == ["none", "critical", "none", "none"], "it is told again before it expires"
 
 
+async def test_pain_19_who_is_not_watched_does_not_look_well(mosquitto: Mosquitto) -> None:
+    topic = f"{ROOT}/{ANNA}/alert"
+    dead = replace(ALERT, id="f", person="", kind="bluetooth")
+    async with house(mosquitto) as here:
+        here.alerts = [replace(dead, id="g", kind="broker_unreachable", severity=Severity.CRITICAL)]
+        await here.clock.advance(TELL_S)
+        await here.told(topic, "critical")
+        here.alerts = [dead, replace(dead, id="g", kind="broker_unreachable", severity=Severity.WARNING)]
+        await here.clock.advance(TELL_S)
+        await here.told(topic, "warning")
+        here.alerts = here.alerts[1:]
+        await here.clock.advance(TELL_S)
+        await here.quiet()
+        assert values(here.listener.arrivals, topic)[-1] == "none"
+        here.alerts = [dead]
+        say(mosquitto, f"{ROOT}/{ANNA}/acknowledge", "PRESS")
+        await here.quiet()
+        assert here.answered == [], "the house's faults are nobody's button"
+
+
 async def test_the_button_takes_up_what_is_open_and_a_press_of_long_ago_does_not(mosquitto: Mosquitto) -> None:
     button = f"{ROOT}/{ANNA}/acknowledge"
     say(mosquitto, button, "PRESS", retain=True)
