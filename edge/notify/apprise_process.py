@@ -71,14 +71,15 @@ def answer(request: Mapping[str, Any]) -> _Answer:
     phone = apprise.Apprise()
     if not phone.add(_with_buttons(request["url"], request.get("actions", ()))):
         return {"accepted": False, "reason": "Apprise does not understand the URL", "service": "", "refused": True}
-    (service,) = phone  # one URL is one service
-    named: _Answer = {"service": str(service.service_name)}
+    services = list(phone)  # more than one where the URL holds several with commas between
+    named: _Answer = {"service": ", ".join(dict.fromkeys(str(service.service_name) for service in services))}
     if "body" not in request:
         return {"accepted": True, "reason": None, "refused": False, **named}
-    service.socket_read_timeout = max(service.socket_read_timeout, ANSWER_TIMEOUT_S)
-    if isinstance(service, NotifyNtfy) and "priority=" not in request["url"].lower():
-        service.priority = _LOUDNESS[_level(request["severity"], request["turn"])]
-    picture = _picture(request["picture"]) if service.attachment_support else None
+    for service in services:
+        service.socket_read_timeout = max(service.socket_read_timeout, ANSWER_TIMEOUT_S)
+        if isinstance(service, NotifyNtfy) and "priority=" not in request["url"].lower():
+            service.priority = _LOUDNESS[_level(request["severity"], request["turn"])]
+    picture = _picture(request["picture"]) if all(service.attachment_support for service in services) else None
     accepted = _notify(phone, request, picture)
     if picture is not None and not accepted and _was_refused(complaints.texts):
         # Many a server takes no pictures, or none of this size: the words matter more.

@@ -139,6 +139,9 @@ async def test_a_picture_goes_along_where_it_is_taken_and_keeps_no_word_back_whe
 async def test_where_a_channel_has_no_buttons_their_links_are_lines(receiver: VirtualPhone) -> None:
     assert (await phone.send(PhoneChannel(receiver.url), charted())).accepted
     assert receiver.shown[0].body == f"{MESSAGE.body}\nI'm fine: https://home/x"
+    two = PhoneChannel(f"{receiver.url}, {receiver.url}/other")
+    assert (await phone.send(two, MESSAGE)).service == "JSON"
+    assert len(receiver.shown) == 3
 
 
 async def test_ntfy_shows_an_answer_as_a_button_that_posts(ntfy: NtfyServer) -> None:
