@@ -13,8 +13,10 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -34,10 +36,10 @@ BAR_RATIO = 0.7
 STORED = "SELECT " + " + ".join(f"(SELECT count(*) FROM hearthbeat.{table})" for table in TABLES)
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    """Without a bound on what is in flight, and without a line in the log for each packet, which costs more than it."""
-    mosquitto = Mosquitto(tmp_path / "mosquitto", options="max_inflight_messages 0\nset_tcp_nodelay true")
+@contextmanager
+def broker_of_its_own(folder: Path) -> Iterator[Mosquitto]:
+    """One that holds nothing for anybody: with no bound on what is in flight, and without a line for each packet."""
+    mosquitto = Mosquitto(folder / uuid4().hex, options="max_inflight_messages 0\nset_tcp_nodelay true")
     quiet = mosquitto._configuration().replace("log_type all", "log_type error\nlog_type information")
     mosquitto._configuration = lambda: quiet  # type: ignore[method-assign]
     mosquitto.start()
@@ -110,36 +112,42 @@ def rate(broker: Mosquitto, messages: Path, database: str, query: str) -> float:
     return MESSAGES / (ended - first)
 
 
-def bare(broker: Mosquitto, cluster: Postgres, messages: Path) -> float:
+def bare(cluster: Postgres, messages: Path, folder: Path) -> float:
     database = cluster.make_database()
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("CREATE TABLE bare (topic text, payload bytea)")
-    collecting = program("-m", "tests.benchmarks.bare_collector", str(broker.port), database, str(MESSAGES), talks=True)
-    assert collecting.stdout is not None
-    assert collecting.stdout.readline() == b"ready\n"
-    try:
-        return rate(broker, messages, database, "SELECT count(*) FROM bare")
-    finally:
-        collecting.terminate()
-        collecting.communicate()
+    with broker_of_its_own(folder) as broker:
+        module = "tests.benchmarks.bare_collector"
+        collecting = program("-m", module, str(broker.port), database, str(MESSAGES), talks=True)
+        assert collecting.stdout is not None
+        assert collecting.stdout.readline() == b"ready\n"
+        try:
+            return rate(broker, messages, database, "SELECT count(*) FROM bare")
+        finally:
+            collecting.terminate()
+            collecting.communicate()
 
 
-def ours(broker: Mosquitto, cluster: Postgres, messages: Path, folder: Path) -> float:
-    database = cluster.make_database()
-    port = free_port()
-    settings = write_settings(folder / "one.toml", broker.port, database, metrics_port=port)
-    collecting = program("-c", COLLECTOR, str(settings))
-    wait_until_healthy(port)
-    try:
-        return rate(broker, messages, database, STORED)
-    finally:
-        collecting.terminate()
-        collecting.wait()
+def ours(cluster: Postgres, messages: Path, folder: Path, names: Sequence[str]) -> tuple[float, dict[str, float]]:
+    """Messages a second, and each collector's share of them."""
+    database, ports = cluster.make_database(), {name: free_port() for name in names}
+    with broker_of_its_own(folder) as broker:
+        collecting = []
+        for name, port in ports.items():
+            settings = write_settings(folder / f"{name}.toml", broker.port, database, name, port)
+            collecting.append(program("-c", COLLECTOR, str(settings)))
+            wait_until_healthy(port)
+        try:
+            together = rate(broker, messages, database, STORED)
+            return together, {name: scraped(port) / MESSAGES for name, port in ports.items()}
+        finally:
+            for process in collecting:
+                process.terminate()
+                process.wait()
 
 
 def test_bench_collecting(
     benchmark: BenchmarkFixture,
-    broker: Mosquitto,
     cluster: Postgres,
     messages: Path,
     tmp_path: Path,
@@ -148,8 +156,8 @@ def test_bench_collecting(
     rates: dict[str, list[float]] = {"ours": [], "bare": []}
 
     def once() -> None:
-        rates["bare"].append(bare(broker, cluster, messages))
-        rates["ours"].append(ours(broker, cluster, messages, tmp_path))
+        rates["bare"].append(bare(cluster, messages, tmp_path))
+        rates["ours"].append(ours(cluster, messages, tmp_path, ["one"])[0])
 
     benchmark.pedantic(once, rounds=ROUNDS)  # type: ignore[no-untyped-call]  # pytest-benchmark has no types here
     mine, theirs = statistics.median(rates["ours"]), statistics.median(rates["bare"])
@@ -164,28 +172,14 @@ def test_bench_collecting(
 
 def test_bench_two_collectors(
     benchmark: BenchmarkFixture,
-    broker: Mosquitto,
     cluster: Postgres,
     messages: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    database, ports = cluster.make_database(), {"one": free_port(), "two": free_port()}
-    programs = [
-        program("-c", COLLECTOR, str(write_settings(tmp_path / name, broker.port, database, name, port)))
-        for name, port in ports.items()
-    ]
-    for port in ports.values():
-        wait_until_healthy(port)
-
-    def once() -> float:
-        return rate(broker, messages, database, STORED)
-
-    together = benchmark.pedantic(once, rounds=1)  # type: ignore[no-untyped-call]
-    shares = {name: scraped(port) / MESSAGES for name, port in ports.items()}
-    for process in programs:
-        process.terminate()
-        process.wait()
+    together, shares = benchmark.pedantic(  # type: ignore[no-untyped-call]
+        ours, args=(cluster, messages, tmp_path, ["one", "two"]), rounds=1
+    )
     benchmark.extra_info["shares"] = shares
     with capsys.disabled():
         told_shares = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
