@@ -14,6 +14,8 @@ from cloud_sync.messages import Home
 from edge.clock import Clock
 from edge.commanding import Answering, Commanding, Hands, trusted_keys
 from edge.errors import StoreError
+from edge.hearing import models_folder
+from edge.installed_models import Loaded
 from edge.maintenance import SECONDS_PER_DAY
 from edge.model_updates import ModelUpdates, Surroundings, Watching
 from edge.recorder import Recorder
@@ -43,7 +45,7 @@ class Afar:
         self._publisher_wakes: Callable[[], None] = lambda: None
         self.updates = ModelUpdates(
             settings.home.models_directory,
-            settings.home.state_directory / "models",
+            models_folder(settings.home.state_directory),
             clock,
             Surroundings(
                 teller=self._teller,
@@ -56,6 +58,10 @@ class Afar:
             settings.home.id, clock, trusted_keys(settings), self._wake, self.updates.parts, self._teller
         )
         self._commanding: Commanding | None = None
+
+    def load(self, store: Store) -> Loaded:
+        """The models that count now. Raises StoreError."""
+        return self.updates.load(store)
 
     def begin(
         self,
@@ -80,11 +86,12 @@ class Afar:
         self._commanding = Commanding(self._teller(store), self.inbox, store, recorder, self._clock, hands)
         self._commanding.take_on(self._settings)
 
-    def take_on(self, settings: Settings) -> None:
-        """Go on with other settings."""
+    def take_on(self, settings: Settings) -> list[str]:
+        """Go on with other settings; the tables whose changes need a restart, which are none."""
         self._settings = settings
         if self._commanding is not None:
             self._commanding.take_on(settings)
+        return []
 
     async def run(self) -> None:
         """Obey what comes, and take models on their way, until cancelled."""

@@ -22,7 +22,6 @@ from cloud_sync.broker import Broker
 from cloud_sync.keeper import Keeper
 from cloud_sync.publisher import Publisher
 from edge import control, status
-from edge.afar import Afar
 from edge.alerts.faults import is_fault
 from edge.alerts.house_faults import BrokerSight
 from edge.attending import Attending, rests_on_fresh_data
@@ -35,6 +34,7 @@ from edge.daily_round import DailyRound
 from edge.devices import Devices
 from edge.errors import HearthbeatError, StoreError
 from edge.faults_watch import FaultsWatch, Parts
+from edge.hearing import hearing
 from edge.household import Household
 from edge.link_desk import LinkDesk
 from edge.maintenance import Maintenance, nightly
@@ -127,8 +127,8 @@ class Daemon:
         _log.info("stopped")
 
     async def _live_with(self, store: Store) -> None:
-        self._afar = Afar(self.settings, self.clock, self._settings_file)
-        loaded = self._afar.updates.load(store)
+        self._afar = hearing(self.settings, self.clock, self._settings_file, store)
+        loaded = self._afar.load(store)
         self._models, self._critical_models = loaded.troubles, loaded.critical
         async with AsyncExitStack() as stack:
             stack.callback(store.close)
@@ -261,7 +261,7 @@ class Daemon:
             self.settings = settings.model_copy(update=fixed)
             self._courier.take_on(contacts)
             self._faults.take_on(self.settings)
-            self._afar.take_on(self.settings)
+            left += self._afar.take_on(self.settings)
             self._nights.people = self.settings.people
             await self._household.take_on(self.settings)
             _log.info("reloaded", people=len(self.pipelines), restart_needed_for=left)

@@ -47,14 +47,14 @@ class InstalledModels:
     """Models on disk: `shipped` is the folder that came with Hearthbeat and only read, `folder` is the daemon's own."""
 
     def __init__(self, shipped: Path | None, folder: Path) -> None:
-        self._shipped = shipped or MODELS
+        self.shipped_folder = shipped or MODELS
         self._folder = folder
         self._mark: CrashMark | None = None
         self._loaded: dict[str, RiskModel] = {}
 
     def shipped(self, risk: str) -> RiskModel:
         """The model that came with Hearthbeat; raises ModelError."""
-        return self._cached(risk, self._shipped / risk)
+        return self._cached(risk, self.shipped_folder / risk)
 
     def folder_of(self, package: str, risk: str) -> Path:
         """Where a package's model lies."""
@@ -195,11 +195,11 @@ class Loaded:
     over: list[Update] = field(default_factory=list)
 
 
-def load_installed(installed: InstalledModels, shipped: Path | None, updates: Sequence[Update]) -> Loaded:
+def load_installed(installed: InstalledModels, updates: Sequence[Update]) -> Loaded:
     """The models that can be trusted; a damaged one is a fault, not an end."""
     loaded = Loaded()
     try:
-        folders = model_folders(shipped)
+        folders = model_folders(installed.shipped_folder)
     except ModelError as error:
         loaded.troubles["every risk"] = str(error)
         _log.error("a risk is not watched", error=str(error))

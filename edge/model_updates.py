@@ -80,7 +80,6 @@ class ModelUpdates:
     """The packages of one home; `load`, then `begin`, then `look` every half minute or so."""
 
     def __init__(self, shipped: Path | None, folder: Path, clock: Clock, around: Surroundings) -> None:
-        self._shipped = shipped
         self._clock = clock
         self._around = around
         self._installed = InstalledModels(shipped, folder)
@@ -98,7 +97,7 @@ class ModelUpdates:
         self._store = store
         self._rows = {update.package: update for update in store.model_updates.all()}
         self._note_crash(store)
-        loaded = load_installed(self._installed, self._shipped, self._of_use())
+        loaded = load_installed(self._installed, self._of_use())
         self._put(store, loaded.over)
         self._trials = dict(loaded.trials)
         return loaded

@@ -17,6 +17,7 @@ from cloud_sync.inbox import MOST_AN_HOUR, Inbox
 from cloud_sync.signing import COMMAND, sign, write_public_key
 from edge.commanding import Commanding, Hands, trusted_keys
 from edge.errors import HearthbeatError, RejectedError, WrongUseError
+from edge.hearing import hearing
 from edge.recorder import Recorder
 from edge.settings import Settings, check_settings, load_settings
 from edge.store.commands import MOST_WAITING
@@ -281,6 +282,17 @@ def test_no_key_may_sit_at_the_machine(home: Home) -> None:
             check_settings(f'{TEXT}[[commands.keys]]\n{odd}\npublic_key = "{key}"\nmay = ["snooze"]\n', home.path)
     with pytest.raises(HearthbeatError):
         check_settings(TEXT.replace(write_public_key(DAUGHTER.verify_key), "AAAA"), home.path)
+
+
+async def test_a_home_that_trusts_nobody_hears_nothing(home: Home) -> None:
+    nobody = home.settings.model_copy(update={"commands": type(home.settings.commands)()})
+    nothing = hearing(nobody, home.clock, home.path, home.store)
+    assert (nothing.inbox, nothing.faults(), len(nothing.load(home.store).models)) == (None, {}, 4)
+    assert nothing.take_on(nobody) == []
+    assert nothing.take_on(home.settings) == ["commands"], "the first key needs a restart"
+    something = hearing(home.settings, home.clock, home.path, home.store)
+    assert something.inbox is not None
+    assert something.inbox.topics() == {command_topic("home"): False}
 
 
 async def test_a_command_that_our_own_fault_breaks_is_not_tried_for_ever(home: Home) -> None:
