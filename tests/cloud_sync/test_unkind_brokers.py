@@ -6,6 +6,7 @@ import queue
 import random
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,13 +105,31 @@ def test_a_link_on_which_packets_vanish_is_noticed_within_one_and_a_half_keep_al
 def test_a_message_that_is_never_acknowledged_is_sent_again(
     broker: ScriptedBroker, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pulse, "ACKNOWLEDGE_LIMIT_S", 0.2)
+    monkeypatch.setattr(pulse, "ACKNOWLEDGE_LIMIT_S", 0.3)
     monkeypatch.setattr(session, "STEP_S", 0.1)
-    start()
+    publisher = start()
+    say_online(broker)
+    assert broker.next()[1] == "t/0"
+    with suppress(OSError):  # until the publisher has had enough
+        while broker.connections == 1:
+            broker.send(bytes([0xD0, 0]))  # PINGRESP: it lives
+            publisher._stopping.wait(0.05)
+    say_online(broker)
+    assert broker.next()[1] == "t/0"
+    assert "it does not acknowledge what it gets" in publisher._last_fault
+
+
+def test_a_broker_that_says_nothing_while_an_alert_waits_is_not_waited_for_long(
+    broker: ScriptedBroker, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "QUIET_LIMIT_S", 0.3)
+    monkeypatch.setattr(session, "STEP_S", 0.1)
+    publisher = start()
     say_online(broker)
     assert broker.next()[1] == "t/0"
     say_online(broker)
     assert broker.next()[1] == "t/0"
+    assert "nothing comes from it any more" in publisher._last_fault
 
 
 @pytest.mark.parametrize("code", [0x87, 0x90, 0x95, 0x99])
