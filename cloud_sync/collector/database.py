@@ -95,6 +95,8 @@ class Database:
                 password=_password(self._password_file),
                 connect_timeout=_CONNECT_LIMIT_S,
                 keepalives_idle=_CONNECT_LIMIT_S,
+                keepalives_interval=_CONNECT_LIMIT_S // 2,
+                keepalives_count=4,
                 tcp_user_timeout=_SILENCE_LIMIT_MS,
                 application_name="hearthbeat-collector",
             )

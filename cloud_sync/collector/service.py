@@ -309,8 +309,11 @@ async def _run(settings: CollectorSettings) -> None:
     _log.info("collecting", name=settings.collector.name, health=f"http://{settings.metrics.host}:{server.port}/health")
     try:
         await collector.run()
-    except* SettingsError as group:
-        raise group.exceptions[0] from group
+    except ExceptionGroup as group:
+        wrong, rest = group.split(SettingsError)
+        if wrong is None or rest is not None:
+            raise
+        raise wrong.exceptions[0] from group
     finally:
         server.stop()
 

@@ -49,7 +49,7 @@ class Postgres:
         self.port = free_port()
         self._programs = find_programs()
         self._own = folder is None
-        self._folder = Path(tempfile.mkdtemp(prefix="hearthbeat-postgres-")) if folder is None else folder
+        self._folder = Path(tempfile.mkdtemp(prefix="hearthbeat-postgres-", dir="/tmp")) if folder is None else folder
         self._fsync = fsync
         self._process: subprocess.Popen[bytes] | None = None
         self.data = self._folder / "data"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cloud_sync.broker import Broker, make_client, send_connect
 from cloud_sync.collector import reading
 from cloud_sync.collector.entries import Arrival, Refusal, Row, Sealed
 from cloud_sync.collector.reading import claimed_id, read
@@ -18,6 +19,7 @@ from cloud_sync.messages.sealing import new_key, public_half
 from cloud_sync.receipts import read_receipt, receipt_topic
 from edge.errors import SettingsError
 from tests.fakes.broker import Mosquitto, Subscriber
+from tests.fakes.certificates import Authority
 from tests.fakes.collecting import Sender, collecting, collector_settings, number, told, until
 
 ALL = "SELECT (SELECT count(*) FROM hearthbeat.minute_messages) + (SELECT count(*) FROM hearthbeat.hour_messages)"
@@ -82,6 +84,32 @@ async def test_a_wrong_password_is_told_and_mended_by_a_right_one(tmp_path: Path
         collector.stop()
         await running
         mosquitto.stop()
+
+
+async def test_both_sides_show_certificates(tmp_path: Path, database: str) -> None:
+    authority = Authority(tmp_path / "authority")
+    certificate, key = authority.issue("broker")
+    options = f"cafile {authority.ca_file}\ncertfile {certificate}\nkeyfile {key}\nrequire_certificate true"
+    mosquitto = Mosquitto(tmp_path / "mosquitto", options=options)
+    mosquitto.start()
+    mine, my_key = authority.issue("collector")
+    settings = collector_settings(mosquitto, database)
+    files = {"tls": True, "ca_file": authority.ca_file, "certificate_file": mine, "key_file": my_key}
+    async with collecting(settings.model_copy(update={"broker": settings.broker.model_copy(update=files)})):
+        told_by = Broker(
+            mosquitto.host, mosquitto.port, ca_file=authority.ca_file, certificate_file=certificate, key_file=key
+        )
+        client = make_client(told_by, "home", keeps_session=False)
+        send_connect(client, told_by, session_expiry_s=0)
+        client.loop_start()
+        messages = told(60)
+        infos = [client.publish(message.topic, message.payload, qos=1) for message in messages]
+        for info in infos:
+            await asyncio.to_thread(info.wait_for_publish, 20.0)
+        await until(lambda: _stored(database, len(messages)))
+        client.disconnect()
+        client.loop_stop()
+    mosquitto.stop()
 
 
 async def _says(collector: Collector, words: str) -> bool:

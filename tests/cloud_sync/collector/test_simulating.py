@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -11,8 +13,9 @@ from rich.console import Console
 from cloud_sync.collector.cli import main
 from cloud_sync.fleet.fleet import Plan
 from cloud_sync.fleet.simulating import Report, as_json, simulate
-from tests.fakes.broker import Mosquitto
+from tests.fakes.broker import Mosquitto, free_port
 from tests.fakes.collecting import collecting, collector_settings
+from tests.fakes.killing import write_settings
 
 # A quarter of an hour in half a second, twice, and an outage in between.
 PLAN = Plan(homes=30, minutes=30.0, speed=1800.0, outage_minutes=10.0, prefix="sim-test")
@@ -59,6 +62,23 @@ def test_wrong_use_is_told_in_one_line(arguments: list[str], capsys: pytest.Capt
     out, err = capsys.readouterr()
     assert out == ""
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("wrong", ["password", "port"])
+def test_a_file_or_port_that_cannot_be_used_is_told_in_one_line(
+    wrong: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1] if wrong == "port" else 0
+        config = write_settings(tmp_path / "collector.toml", 1, f"host=127.0.0.1 port={free_port()}", metrics_port=port)
+        if wrong == "password":
+            missing = tmp_path / "missing"
+            config.write_text(config.read_text().replace("[collector]", f'password_file = "{missing}"\n[collector]'))
+        assert main(["run", "--config", str(config)]) == 2
+    told_last = capsys.readouterr().err.splitlines()[-1]
+    assert ("password cannot be read" if wrong == "password" else "cannot listen") in told_last
 
 
 def test_the_report_is_for_machines_too() -> None:
