@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from nacl.signing import SigningKey
 
 from cloud_sync.messages import Home
-from cloud_sync.packages import Package, make_package, part_of, read_label
+from cloud_sync.packages import Label, Package, make_package, part_of, read_label
 from edge import model_updates
 from edge.errors import RejectedError
 from edge.model_trial import LEAST_WINDOWS, Trial
@@ -221,6 +221,29 @@ async def test_a_damaged_part_is_passed_over_and_asked_for_again(house: House, t
     await house.updates.look()
     assert (house.state(made), house.reason(made)) == ("refused", "it did not come")
     assert "did not come" in str(house.updates.fault())
+
+
+async def test_a_package_that_is_downloaded_is_tried_for_until_it_comes(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, asked = package("3.0", tmp_path), []
+
+    def download(url: str, label: Label, **_: Any) -> bytes:
+        asked.append(url)
+        if len(asked) < 3:
+            raise RejectedError("the server answers 503", reason="download")
+        assert label.version == "3.0"
+        return made.content
+
+    monkeypatch.setattr(model_updates, "download", download)
+    await house.updates.order(made.label, "https://models.example/fall")
+    for _ in range(5):
+        await house.updates.look()
+    assert (len(asked), house.state(made), house.topics) == (1, "fetching", frozenset())
+    for _ in range(2):
+        await house.clock.advance(601.0)
+        await house.updates.look()
+    assert (len(asked), house.state(made)) == (3, "shadow")
 
 
 async def test_what_is_no_model_for_this_home_is_refused(house: House, tmp_path: Path) -> None:
