@@ -315,6 +315,43 @@ def test_two_homes_of_one_id_do_not_throw_each_other_out_for_ever(broker: Script
     assert broker.connections == 1
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_a_broker_answers_every_row_is_taken_or_kept(
+    broker: ScriptedBroker, store: Store, start: Start, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    for module, name, seconds in (
+        (refusals, "FIRST_HOLD_S", 0.01),
+        (session, "STEP_S", 0.01),
+        (session, "FIRST_PAUSE_S", 0.01),
+        (session, "LONGEST_PAUSE_S", 0.01),
+    ):
+        monkeypatch.setattr(module, name, seconds)
+    chance, acknowledged = random.Random(seed), set[str]()
+    start(pace=0.001)
+    while store.outbox.outbox_depth():
+        try:
+            identifier, topic = broker.published.get(timeout=0.1)
+        except queue.Empty:
+            continue
+        deed = chance.choice(["take"] * 6 + ["refuse"] * 3 + ["hang up", "end", "nonsense"])
+        with suppress(OSError):  # it was of a connection that has ended
+            if topic == "hearthbeat/v1/home/status" or deed == "take":
+                broker.acknowledge(identifier)
+                if topic.startswith("t/"):
+                    acknowledged.add(IDS[int(topic[2:])])
+            elif deed == "refuse":
+                broker.acknowledge(identifier, chance.choice([0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]))
+            elif deed == "end":
+                broker.disconnect(chance.choice([0x87, 0x8B, 0x89, 0x95]))
+            else:
+                broker.send(chance.randbytes(9) if deed == "nonsense" else b"")
+                broker.hang_up()
+        kept = {*waiting(store), *(one.message.id for one in store.outbox.parked())}
+        assert set(IDS) - kept <= acknowledged
+    parked = {one.message.id for one in store.outbox.parked()}
+    assert acknowledged | parked == set(IDS)
+
+
 class SetClock(SystemClock):
     """The machine's clock, until somebody sets it."""
 
