@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -144,7 +145,7 @@ class Afar:
 
     def _wake(self) -> None:
         """Called from the publisher's thread; a loop that has ended needs nothing more."""
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # asyncio's way to say that the loop is closed
             self._loop.call_soon_threadsafe(self._arrived.set)
             self._loop.call_soon_threadsafe(self._step.set)
 

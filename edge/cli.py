@@ -105,7 +105,7 @@ def _add_status(commands: Commands) -> None:
 def _add_models(commands: Commands) -> None:
     models = commands.add_parser("models", help="the risk models")
     verbs = models.add_subparsers(required=True, metavar="VERB")
-    listing = verbs.add_parser("list", help="every model, checked against its manifest")
+    listing = verbs.add_parser("list", help="every model that came with Hearthbeat, checked against its manifest")
     add_json(listing)
     listing.set_defaults(command=_models_list)
     add_updates(verbs)

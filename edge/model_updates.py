@@ -377,7 +377,9 @@ class ModelUpdates:
             labels.append(label)
         topics = self.parts.want(labels)
         now = self._clock.monotonic()
-        if topics and now >= self._asked_at.setdefault("parts", now) + ASK_AGAIN_S:
+        if not topics:
+            self._asked_at.pop("parts", None)
+        elif now >= self._asked_at.setdefault("parts", now) + ASK_AGAIN_S:
             self._asked_at["parts"] = now
             topics = frozenset()  # the next look subscribes anew, and the broker sends again what it has retained
         self._around.listen(topics)

@@ -91,6 +91,21 @@ def test_odd_fields_are_refused_with_a_reason(odd: Any) -> None:
             assert reason(signed(**{name: odd})) != ""
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=9), lambda inner: st.dictionaries(st.text(), inner)
+)
+
+
+@given(st.binary(max_size=200) | JSON.map(lambda odd: json.dumps({**FIELDS, "arguments": odd}).encode()))
+def test_a_trusted_key_that_signs_noise_is_refused_with_a_reason(words: bytes) -> None:
+    assert reason(sign(COMMAND, "daughter", words, SECRET)) in {"unreadable", "version", "arguments"}
+
+
+def test_words_that_are_nested_without_end_are_refused() -> None:
+    words = json.dumps(FIELDS).replace('"0123abcd"', "[" * 5000 + "]" * 5000).encode()
+    assert reason(sign(COMMAND, "daughter", words, SECRET)) in {"unreadable", "arguments"}
+
+
 def test_the_same_words_written_in_another_way_are_refused() -> None:
     fields = json.loads(PAYLOAD)
     assert reason(json.dumps(fields).encode()) == "unreadable"
