@@ -17,7 +17,7 @@ from cloud_sync.collector.entries import MINUTES, Entry, Presence, Refusal, Row,
 from edge.errors import HearthbeatError, SettingsError
 
 # A statement that waits so long for a lock gives up, so that we can say what it is; then the batch is tried again.
-LOCK_WAIT_S: Final = 10
+LOCK_WAIT_S: Final = 10.0
 # Partitions are made so many months ahead; our choice: a database that nobody looks after for a while goes on.
 MONTHS_AHEAD: Final = 2
 # How long a vanished server is waited for: connecting, and for data it does not acknowledge (libpq, 34.1.2).
@@ -101,7 +101,7 @@ class Database:
                 application_name="hearthbeat-collector",
             )
             # What is acknowledged must be on disk, whatever the server's own default.
-            await self._connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
+            await self._connection.execute(f"SET lock_timeout = {round(LOCK_WAIT_S * 1000.0)}")
             await self._connection.execute("SET synchronous_commit = on")
             await self._connection.execute("SET timezone = 'UTC'")
             await self._connection.execute(_STAGING)

@@ -51,7 +51,7 @@ async def test_postgres_is_killed_and_comes_back(mosquitto: Mosquitto, postgres:
 async def test_a_lock_is_waited_for_and_told(
     mosquitto: Mosquitto, database: str, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "LOCK_WAIT_S", 1)
+    monkeypatch.setattr(database_module, "LOCK_WAIT_S", 0.2)
     async with collecting(collector_settings(mosquitto, database)) as collector:
         async with await psycopg.AsyncConnection.connect(database) as holder:
             await holder.execute("LOCK TABLE hearthbeat.minute_messages")

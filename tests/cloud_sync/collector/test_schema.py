@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cloud_sync.collector.database import Database
+from cloud_sync.collector.database import Database, migrations
 from cloud_sync.collector.entries import Arrival
 from cloud_sync.collector.reading import read
 from tests.fakes.collecting import rows, told
@@ -87,3 +88,14 @@ async def test_months_that_are_kept_no_more_are_dropped_and_late_messages_make_t
     await keeper.store([entry for entry in entries if entry is not None])
     assert (await rows(database, count))[0][0] > 0
     await keeper.close()
+
+
+async def test_collectors_that_start_at_once_make_the_tables_once(database: str) -> None:
+    together = [Database(database) for _ in range(3)]
+    for one in together:
+        await one.open()
+    applied = await asyncio.gather(*(one.migrate() for one in together))
+    assert sorted(map(len, applied)) == [0, 0, len(migrations())]
+    await asyncio.gather(*(one.make_months(time.time()) for one in together))
+    for one in together:
+        await one.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,9 @@ async def test_homes_that_come_back_at_once_lose_nothing(mosquitto: Mosquitto, d
 async def test_what_a_broker_without_a_collector_drops_is_told(mosquitto: Mosquitto, database: str) -> None:
     async with collecting(collector_settings(mosquitto, database)):
         pass  # the tables are there; nobody collects
-    found = await run(PLAN, mosquitto, database, patience_s=0.5)
+    found = await run(replace(PLAN, minutes=8.0, outage_minutes=0.0), mosquitto, database, patience_s=0.3)
     # The collector's session is: what it would have got waits for it, and is not in the database.
+    assert found.made > 0
     assert found.unsafe == found.made == found.missing
     assert not found.whole
 
@@ -79,6 +81,14 @@ def test_a_file_or_port_that_cannot_be_used_is_told_in_one_line(
         assert main(["run", "--config", str(config)]) == 2
     told_last = capsys.readouterr().err.splitlines()[-1]
     assert ("password cannot be read" if wrong == "password" else "cannot listen") in told_last
+
+
+def test_the_owner_migrates_once(tmp_path: Path, database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_settings(tmp_path / "collector.toml", 1, database)
+    assert main(["migrate", "--config", str(config)]) == 0
+    assert main(["migrate", "--config", str(config)]) == 0
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert (first, last) == ("0001_messages.sql", "nothing to do")
 
 
 def test_the_report_is_for_machines_too() -> None:

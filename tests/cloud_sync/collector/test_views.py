@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import time
 import zlib
@@ -44,7 +43,7 @@ async def store(database: str, messages: Sequence[OutboxMessage], *, one_batch: 
 
 
 @pytest.mark.parametrize(
-    ("order", "one_batch"), [*((order, False) for order in itertools.permutations(range(3))), ((2, 0, 1), True)]
+    ("order", "one_batch"), [((0, 1, 2), False), ((2, 1, 0), False), ((1, 2, 0), False), ((2, 0, 1), True)]
 )
 async def test_the_highest_revision_of_a_minute_stands_whatever_came_first(
     database: str, order: Sequence[int], one_batch: bool
