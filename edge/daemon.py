@@ -35,6 +35,7 @@ from edge.devices import Devices
 from edge.errors import HearthbeatError, StoreError
 from edge.faults_watch import FaultsWatch, Parts
 from edge.hearing import hearing
+from edge.heap import few_arenas
 from edge.household import Household
 from edge.link_desk import LinkDesk
 from edge.maintenance import Maintenance, nightly
@@ -113,6 +114,7 @@ class Daemon:
 
     async def run(self) -> None:
         """Run the home until `stop`."""
+        few_arenas()
         async with asyncio.TaskGroup() as group:
             period = watchdog_period()
             feeding = [] if period is None else [self._feed_watchdog(period)]
