@@ -34,8 +34,8 @@ from edge.daily_round import DailyRound
 from edge.devices import Devices
 from edge.errors import HearthbeatError, StoreError
 from edge.faults_watch import FaultsWatch, Parts
-from edge.hearing import hearing
 from edge.heap import few_arenas
+from edge.hearing import hearing
 from edge.household import Household
 from edge.link_desk import LinkDesk
 from edge.maintenance import Maintenance, nightly
