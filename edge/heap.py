@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from typing import Final
 
-# glibc gives each thread a heap of its own, up to eight per core, of which little is used: M_ARENA_MAX (malloc.h;
+# glibc gives threads heaps of their own, up to eight per core, each with room that nobody uses: M_ARENA_MAX (malloc.h;
 # mallopt(3)). Two are enough for threads that mostly wait: 4 MB less, measured with five wearables. Our choice.
 _M_ARENA_MAX: Final = -8
 _ARENAS: Final = 2
