@@ -33,6 +33,8 @@ _STAGING: Final = (
     "received float8, body jsonb) ON COMMIT DELETE ROWS"
 )
 _COPY: Final = "COPY incoming (kind, home, id, at, ends, person, received, body) FROM STDIN"
+# What is kept in one table for all months: which, and by what its age counts.
+OLD: Final = {"refused": ("refused", "last_received"), "sealed": ("sealed", "received")}
 _BODY: Final = sql.SQL("jsonb_strip_nulls(body)")  # minutes come as their sender wrote them, see reading.py
 _SEALED: Final = (
     "INSERT INTO hearthbeat.sealed VALUES (%s, %s, %s, %s, to_timestamp(%s), %s) ON CONFLICT (home, id) DO NOTHING"
@@ -171,13 +173,14 @@ class Database:
             "SELECT hearthbeat.drop_months(%s, to_timestamp(%s) - make_interval(months => %s))", (word, now, months)
         )
 
-    async def drop_old_refused(self, months: int, now: float) -> int:
-        """Delete refused messages that came last over `months` months ago; how many. Raises DatabaseError."""
-        return await self._number(
-            "WITH gone AS (DELETE FROM hearthbeat.refused WHERE last_received < "
-            "to_timestamp(%s) - make_interval(months => %s) RETURNING 1) SELECT count(*) FROM gone",
-            (now, months),
-        )
+    async def delete_old(self, word: str, months: int, now: float) -> int:
+        """Delete rows of OLD's tables that came over `months` months ago; how many. Raises DatabaseError."""
+        table, column = OLD[word]
+        statement = sql.SQL(
+            "WITH gone AS (DELETE FROM hearthbeat.{} WHERE {} < to_timestamp(%s) - make_interval(months => %s) "
+            "RETURNING 1) SELECT count(*) FROM gone"
+        ).format(sql.Identifier(table), sql.Identifier(column))
+        return await self._number(statement, (now, months))
 
     async def store(self, entries: Sequence[Entry]) -> Stored:
         """Store `entries` in one transaction; when this returns they are committed.
@@ -251,7 +254,7 @@ class Database:
             await self._number("SELECT 1 FROM hearthbeat.make_month(%s)", (month,))
             self._months.add(month)
 
-    async def _number(self, statement: LiteralString, values: Sequence[object]) -> int:
+    async def _number(self, statement: LiteralString | sql.Composed, values: Sequence[object]) -> int:
         try:
             cursor = await self._opened().execute(statement, values)
             row = await cursor.fetchone()

@@ -19,7 +19,7 @@ from typing import Final
 
 import structlog
 
-from cloud_sync.collector.database import Database, DatabaseError, PoisonError, Stored
+from cloud_sync.collector.database import OLD, Database, DatabaseError, PoisonError, Stored
 from cloud_sync.collector.entries import Arrival, Entry, Refusal, Row, Sealed, refuse
 from cloud_sync.collector.intake import Intake
 from cloud_sync.collector.metrics import Health, HealthServer, Metrics
@@ -279,10 +279,8 @@ async def keep(database: Database, settings: CollectorSettings, now: float) -> N
     for word, months in settings.retention:
         if months is None:
             continue
-        if word == "refused":
-            gone = await database.drop_old_refused(months, now)
-        else:
-            gone = await database.drop_old(word, months, now)
+        drop = database.delete_old if word in OLD else database.drop_old
+        gone = await drop(word, months, now)
         if gone:
             _log.info("dropped what is kept no more", of=word, count=gone)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import tomllib
 from pathlib import Path
@@ -15,6 +16,8 @@ from edge.errors import SettingsError
 DEFAULT_SETTINGS_FILE: Final = Path("/etc/hearthbeat/collector.toml")
 # An MQTT 5 client may leave that many messages unacknowledged (MQTT 5.0, 3.1.2.11.3).
 MOST_IN_FLIGHT: Final = 65_535
+# As libpq has it in its two forms of a connection string (PostgreSQL, 34.1.1).
+_PASSWORD: Final = re.compile(r"\b(ssl)?password\s*=|://[^/@]*:[^/@]*@")
 
 
 class _Section(BaseModel):
@@ -79,6 +82,7 @@ class RetentionSection(_Section):
     days: int | None = Field(default=None, ge=1, title="day summaries")
     alerts: int | None = Field(default=None, ge=1, title="alerts and faults")
     health: int | None = Field(default=None, ge=1, title="health of wearables and of the home's system")
+    sealed: int | None = Field(default=None, ge=1, title="what is sealed to a key that was not given")
     refused: int | None = Field(default=3, ge=1, title="messages that nobody could read")
 
 
@@ -108,7 +112,7 @@ class CollectorSettings(_Section):
 
     @model_validator(mode="after")
     def _no_password(self) -> Self:
-        if "password=" in self.database.conninfo.replace(" ", ""):
+        if _PASSWORD.search(self.database.conninfo):
             message = "a password does not belong here: name password_file under [database]"
             raise ValueError(message)
         return self

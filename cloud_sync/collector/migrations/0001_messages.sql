@@ -26,7 +26,8 @@ BEGIN
         EXECUTE format('CREATE INDEX ON hearthbeat.%I (home, person, ends)', kind);
         IF hearthbeat.has_timescale() THEN
             EXECUTE format(
-                'SELECT create_hypertable(%L, ''at'', chunk_time_interval => interval ''1 month'')',
+                'SELECT %s.create_hypertable(%L, ''at'', chunk_time_interval => interval ''1 month'')',
+                (SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'timescaledb'),
                 'hearthbeat.' || kind);
         END IF;
     END LOOP;
@@ -78,7 +79,9 @@ BEGIN
     FOR kind IN SELECT name FROM hearthbeat.kinds WHERE kept_as = word LOOP
         IF hearthbeat.has_timescale() THEN
             EXECUTE format(
-                'SELECT count(*) FROM drop_chunks(%L, older_than => %L::timestamptz)', 'hearthbeat.' || kind, before)
+                'SELECT count(*) FROM %s.drop_chunks(%L, older_than => %L::timestamptz)',
+                (SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'timescaledb'),
+                'hearthbeat.' || kind, before)
                 INTO dropped;
             CONTINUE;
         END IF;

@@ -165,6 +165,7 @@ def test_a_fault_of_the_reader_stops_no_collector(monkeypatch: pytest.MonkeyPatc
     [
         ('[broker]\nhost = "a"\n', "database: Field required"),
         ('[broker]\nhost = "a"\n[database]\nconninfo = "password=secret"\n', "a password does not belong here"),
+        ('[broker]\nhost = "a"\n[database]\nconninfo = "postgresql://me:secret@db/hb"\n', "a password does not belong"),
         ("not TOML", "not TOML"),
         ('[broker]\nhost = "a"\nport = 0\n[database]\nconninfo = ""\n', "broker.port"),
     ],

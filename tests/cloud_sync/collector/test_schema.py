@@ -69,7 +69,9 @@ async def test_a_role_with_the_rights_of_the_docs_can_collect_and_no_more(databa
     await collector.store([entry for entry in entries if entry is not None])
     assert await rows(database, "SELECT times FROM hearthbeat.refused") == [(2,)]
     assert await collector.drop_old("minutes", 1, time.time()) == 0
-    assert await collector.drop_old_refused(1, time.time()) == 0
+    assert await collector.delete_old("sealed", 1, time.time()) == 0
+    assert await collector.delete_old("refused", 1, time.time()) == 0
+    assert await collector.delete_old("refused", 1, time.time() + 40 * DAY_S) == 1
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         await rows(re.sub(r"user=\w+", f"user={role}", database), "DELETE FROM hearthbeat.alert_messages RETURNING 1")
     await collector.close()
