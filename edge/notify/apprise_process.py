@@ -84,6 +84,8 @@ def answer(request: Mapping[str, Any]) -> _Answer:
     if picture is not None and not accepted and _was_refused(complaints.texts):
         # Many a server takes no pictures, or none of this size: the words matter more.
         complaints.texts.clear()
+        for service in services:
+            service.request_rate_per_sec = 0.0  # it would wait for seconds before a second request
         accepted = _notify(phone, request, None)
     reason = None if accepted else _reason(complaints.texts)
     return {"accepted": accepted, "reason": reason, "refused": not accepted and _was_refused(complaints.texts), **named}

@@ -2,13 +2,16 @@
 
 `home FOLDER URL ASK_EVERY_S` has a notification that waits since three hours, its next retry minutes away, and prints
 "failed" when the first attempt has failed, "told" when a channel took it, and goes on for as long as its input is open.
-`ntfy PORT` is a server on all addresses of its namespace that prints what is published, a line of JSON each.
+`ntfy PORT` is a server on all addresses of its namespace that prints what is published, a line of JSON each. `names
+ADDRESS` is a name server there to which every name is this address.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import struct
 import sys
 import time
 from collections.abc import Sequence
@@ -88,9 +91,26 @@ def _ntfy(port: str) -> None:
             _say(json.dumps({**asdict(server.published.get()), "attachment": None}))
 
 
+def _names(address: str) -> None:
+    """Answers as RFC 1035, 4.1, has it: the question again, and an answer that points at its name (4.1.4)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("0.0.0.0", 53))
+        while True:
+            query, asker = server.recvfrom(512)
+            (of_address,) = struct.unpack(">H", query[query.index(b"\0", 12) + 1 :][:2])
+            question = query[12 : query.index(b"\0", 12) + 5]
+            found = of_address == 1
+            head = struct.pack(">HHHHH", 0x8180, 1, found, 0, 0)
+            answer = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 60, 4) + socket.inet_aton(address) if found else b""
+            with suppress(OSError):  # a way back that is lost
+                server.sendto(query[:2] + head + question + answer, asker)
+
+
 if __name__ == "__main__":
     role, *arguments = sys.argv[1:]
     if role == "ntfy":
         _ntfy(*arguments)
+    elif role == "names":
+        _names(*arguments)
     else:
         asyncio.run(_home(*arguments))

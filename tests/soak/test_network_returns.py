@@ -1,8 +1,9 @@
 """The bar: a phone is told within ten seconds of a network that returns, once, and that it is late.
 
 A home and an ntfy server in two network namespaces with a cable between them, and three kinds of outage, several times
-each: the cable is out, the way back is lost behind a link that stays up (every packet vanishes), and the service is
-down. The home has waited for three hours, so that its next retry is minutes away. All of it runs at its own, real pace.
+each: the cable is out, the way back is lost behind a link that stays up (every packet vanishes, from the name server
+too), and the service is down. The home has waited for three hours, so that its next retry is minutes away. All of it
+runs at its own, real pace.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -63,7 +65,10 @@ def cable() -> Iterator[None]:
     """Two namespaces with a link between them: 10.9.0.1 is the home, 10.9.0.2 the phone's service."""
     ip("netns", "add", HOME)
     ip("netns", "add", PHONE)
+    resolver = Path("/etc/netns") / HOME / "resolv.conf"  # which ip-netns(8) puts in the place of the machine's
+    resolver.parent.mkdir(parents=True)
     try:
+        resolver.write_text("nameserver 10.9.0.2\n")
         ip("link", "add", "up0", "netns", PHONE, "type", "veth", "peer", "name", "up1", "netns", HOME)
         for namespace, device, address in ((PHONE, "up0", "10.9.0.2/24"), (HOME, "up1", "10.9.0.1/24")):
             ip("-n", namespace, "addr", "add", address, "dev", device)
@@ -71,6 +76,7 @@ def cable() -> Iterator[None]:
             ip("-n", namespace, "link", "set", "lo", "up")
         yield
     finally:
+        shutil.rmtree(resolver.parent)
         ip("netns", "del", HOME)
         ip("netns", "del", PHONE)
 
@@ -79,10 +85,11 @@ def told_after(folder: Path, outage: str, away_s: float) -> tuple[float, list[st
     """Seconds from the network's return to the message, and the texts of all messages that came in twenty more."""
     begin, end = OUTAGES[outage]
     with cable(), ExitStack() as running:
+        running.enter_context(within(PHONE, "names", "10.9.0.2"))
         serving = running.enter_context(within(PHONE, "ntfy", "8321")) if begin else None
         if begin:
             ip("netns", "exec", PHONE, *begin.split())
-        arguments = ("home", str(folder), "ntfy://10.9.0.2:8321/mum", str(ASK_EVERY_S))
+        arguments = ("home", str(folder), "ntfy://phones.example.org:8321/mum", str(ASK_EVERY_S))
         line(running.enter_context(within(HOME, *arguments)), "failed")
         time.sleep(away_s)
         if end:

@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,15 +17,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import StoreError
-from edge.notify import phone
-from edge.notify.courier import FIRST_RETRY_S, LONGEST_RETRY_S, Courier, retry_delay
+from edge.notify.courier import FIRST_RETRY_S, LONGEST_RETRY_S, retry_delay
+from edge.notify.courier import Courier as AnyCourier
 from edge.notify.phone import Contact, Delivery, Message, PhoneChannel
 from edge.readings import Attempt, DueNotification, Notification, Severity
 from edge.store.store import Batch, Store
 from edge.virtual.phone import VirtualPhone
+from tests.fakes import phones
 from tests.fakes.clock import ManualClock
 
 FIVE_PAST_TWO = datetime(2026, 5, 3, 14, 5, tzinfo=UTC).timestamp()
+
+
+Courier = partial(AnyCourier, send=phones.send)
 
 
 class StoredQueue:
@@ -92,7 +97,7 @@ def put(store: Store, identifier: str = "n1", contact: str = "mum") -> None:
 
 
 @asynccontextmanager
-async def at_work(courier: Courier) -> AsyncIterator[Courier]:
+async def at_work(courier: AnyCourier) -> AsyncIterator[AnyCourier]:
     working = asyncio.create_task(courier.run())
     try:
         yield courier
@@ -175,7 +180,7 @@ async def test_what_comes_while_a_contact_is_being_told_waits_its_turn_and_no_lo
     async def send(channel: PhoneChannel, message: Message) -> Delivery:
         begun.put_nowait(channel.scheme)
         await held.wait()
-        return await phone.send(channel, message)
+        return await phones.send(channel, message)
 
     put(store, "n1")
     async with at_work(Courier(queue, [Contact("mum", (PhoneChannel(mum.url),))], clock, send=send)):
@@ -253,7 +258,7 @@ async def test_progress_is_reported_while_nothing_is_due(store: Store, clock: Ma
     assert reports >= 6
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(refusals=st.lists(st.booleans(), max_size=20), seed=st.integers())
 async def test_whatever_the_channel_refuses_is_told_in_the_end_and_once(refusals: list[bool], seed: int) -> None:
     """A channel that answers by a list, then takes everything: its answers come at once, so that many cases run."""

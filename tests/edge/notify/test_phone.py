@@ -18,7 +18,9 @@ from edge.notify.charts import Chart
 from edge.notify.phone import Action, Contact, Message, PhoneChannel, SendingProcess
 from edge.readings import Severity
 from edge.virtual.phone import ShownMessage, VirtualPhone
+from tests.fakes import phones
 from tests.fakes.ntfy import NtfyServer, ntfy_server
+from tests.fakes.phones import SharedProcess
 
 MESSAGE = Message("Mum: irregular heartbeat", "since 14:05, 31 % – größer\nsecond line", Severity.WARNING)
 
@@ -30,7 +32,7 @@ async def receiver() -> AsyncIterator[VirtualPhone]:
 
 
 async def test_a_message_is_shown_as_it_was_written(receiver: VirtualPhone) -> None:
-    delivery = await phone.send(PhoneChannel(receiver.url), MESSAGE)
+    delivery = await phones.send(PhoneChannel(receiver.url), MESSAGE)
     assert delivery.accepted
     assert receiver.shown == [ShownMessage(MESSAGE.title, MESSAGE.body, "warning")]
 
@@ -46,7 +48,7 @@ async def test_an_answer_that_is_an_error_is_no_delivery(
     receiver: VirtualPhone, status: http.HTTPStatus, reason: str
 ) -> None:
     receiver.status = status
-    delivery = await phone.send(PhoneChannel(receiver.url), MESSAGE)
+    delivery = await phones.send(PhoneChannel(receiver.url), MESSAGE)
     assert not delivery.accepted
     assert delivery.reason == reason
 
@@ -54,7 +56,7 @@ async def test_an_answer_that_is_an_error_is_no_delivery(
 async def test_a_phone_out_of_reach_is_no_delivery() -> None:
     async with VirtualPhone() as gone:
         url = gone.url
-    delivery = await phone.send(PhoneChannel(url), MESSAGE)
+    delivery = await phones.send(PhoneChannel(url), MESSAGE)
     assert not delivery.accepted
     assert delivery.reason == "the service could not be reached, or did not answer"
 
@@ -87,7 +89,7 @@ async def test_the_url_is_in_no_log_reason_or_representation(
     caplog.set_level(logging.DEBUG)
     receiver.status = http.HTTPStatus.FORBIDDEN
     secret = PhoneChannel(receiver.url.replace("://", "://user:passw0rd@") + "/t0ken?+Key=k3y")
-    async with SendingProcess() as process:
+    async with SharedProcess() as process:
         delivery = await process.send(secret, MESSAGE)
         with pytest.raises(SettingsError) as refusal:
             await process.check(Contact("mum", (PhoneChannel("tgram://t0ken"),)))
@@ -97,7 +99,7 @@ async def test_the_url_is_in_no_log_reason_or_representation(
 
 
 async def test_a_url_can_be_checked_without_a_message(receiver: VirtualPhone) -> None:
-    async with SendingProcess() as process:
+    async with SharedProcess() as process:
         await process.check(Contact("mum", (PhoneChannel(receiver.url),)))
         assert not receiver.rang.is_set()
         with pytest.raises(SettingsError, match=r"^contact mum: Apprise does not understand the URL; "):
@@ -116,7 +118,7 @@ def ntfy() -> Iterator[NtfyServer]:
 
 
 async def test_a_picture_goes_along_where_it_is_taken_and_keeps_no_word_back_where_it_is_not(ntfy: NtfyServer) -> None:
-    async with SendingProcess() as process:
+    async with SharedProcess() as process:
         delivery = await process.send(PhoneChannel(ntfy.url), charted())
         assert (delivery.accepted, delivery.service) == (True, "ntfy")
         published = ntfy.published.get_nowait()
@@ -137,16 +139,16 @@ async def test_a_picture_goes_along_where_it_is_taken_and_keeps_no_word_back_whe
 
 
 async def test_where_a_channel_has_no_buttons_their_links_are_lines(receiver: VirtualPhone) -> None:
-    assert (await phone.send(PhoneChannel(receiver.url), charted())).accepted
+    assert (await phones.send(PhoneChannel(receiver.url), charted())).accepted
     assert receiver.shown[0].body == f"{MESSAGE.body}\nI'm fine: https://home/x"
     two = PhoneChannel(f"{receiver.url}, {receiver.url}/other")
-    assert (await phone.send(two, MESSAGE)).service == "JSON"
+    assert (await phones.send(two, MESSAGE)).service == "JSON"
     assert len(receiver.shown) == 3
 
 
 async def test_ntfy_shows_an_answer_as_a_button_that_posts(ntfy: NtfyServer) -> None:
     answers = [Action(f"我没事 {number}", f"http://hearthbeat.local:8460/a/t{number}") for number in range(4)]
-    async with SendingProcess() as process:
+    async with SharedProcess() as process:
         for picture in (None, charted().picture):
             message = replace(MESSAGE, actions=tuple(answers), picture=picture)
             assert (await process.send(PhoneChannel(ntfy.url), message)).accepted
@@ -165,7 +167,7 @@ async def test_a_phone_is_as_loud_as_the_matter_and_the_turn_want(ntfy: NtfyServ
         assert (await process.send(PhoneChannel(ntfy.url + more), message)).accepted
         return ntfy.published.get_nowait().headers.get("x-priority", "default")
 
-    async with SendingProcess() as process:
+    async with SharedProcess() as process:
         assert await priority(Severity.INFO, "raised") == "default"
         assert await priority(Severity.WARNING, "raised") == "high"
         assert await priority(Severity.WARNING, "escalated-1") == "max"
@@ -193,7 +195,7 @@ async def test_the_process_serves_many_at_once_and_starts_again_when_it_was_kill
 
 
 async def test_a_host_is_reached_or_not(receiver: VirtualPhone) -> None:
-    async with SendingProcess() as process:
+    async with SharedProcess() as process:
         assert await process.reaches(("127.0.0.1", receiver.port))
         async with VirtualPhone() as gone:
             pass
