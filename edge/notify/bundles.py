@@ -14,7 +14,7 @@ from typing import Final
 
 from edge.notify.phone import Contact
 from edge.notify.texts import LATE_AFTER_S
-from edge.readings import DueNotification, Severity
+from edge.readings import DueNotification, Notification, Severity
 
 HOUR_S: Final = 3600.0
 _CLEARED: Final = "cleared"
@@ -66,9 +66,13 @@ def stories_of(waiting: Sequence[DueNotification]) -> list[Story]:
     """
     found: dict[str, list[DueNotification]] = {}
     for part in sorted(waiting, key=lambda one: (one.notification.created, one.notification.id)):
-        told = part.notification
-        found.setdefault(told.alert_id if told.turn and told.alert_id else told.id, []).append(part)
+        found.setdefault(story_of(part.notification), []).append(part)
     return [Story(tuple(parts)) for parts in found.values()]
+
+
+def story_of(told: Notification) -> str:
+    """What is the same for all notifications of one story."""
+    return told.alert_id if told.turn and told.alert_id else told.id
 
 
 def bundles(

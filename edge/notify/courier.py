@@ -15,7 +15,7 @@ import structlog
 from edge.clock import Clock, SystemClock
 from edge.errors import StoreError
 from edge.notify import phone
-from edge.notify.bundles import HOUR_S, Bundle, bundles
+from edge.notify.bundles import HOUR_S, Bundle, bundles, story_of
 from edge.notify.channels import ChannelOrder
 from edge.notify.charts import Chart
 from edge.notify.digest import composed
@@ -33,6 +33,9 @@ FIRST_RETRY_S: Final = 5.0
 LONGEST_RETRY_S: Final = 300.0
 # How late a retry may be; what is new does not wait for it, as it comes with `wake`.
 LOOK_EVERY_S: Final = 10.0
+# Seconds for a channel to take what is critical where there is another channel: twice what Apprise gives a connection to
+# come about. It may then come over both. Our choice.
+HURRY_S: Final = 8.0
 # Real seconds that links or a picture may take: whoever is told must not wait for what is only handy. Our choice.
 TRIMMINGS_S: Final = 2.0
 
@@ -94,7 +97,7 @@ async def _never(_host: Host) -> bool:
 
 
 class Courier:
-    """Tells the phones; a contact whose channel hangs holds up no other contact.
+    """Tells the phones; a channel that hangs holds up no other contact, and nothing that is critical.
 
     `send` hands a message to a channel, `reach` says whether a host answers; `chance` gives the jitter, `zone` is the
     time zone of the texts and of quiet hours (None: the machine's), and `progress` is called whenever the courier has
@@ -129,7 +132,7 @@ class Courier:
         self._actions = actions
         self._picture = picture
         self._woken = asyncio.Event()
-        self._busy: set[str] = set()
+        self._in_hand: set[tuple[str, str]] = set()
         self._told: defaultdict[str, list[float]] = defaultdict(list)
         self._taken_unmarked: set[str] = set()
         self._outcomes: dict[str, str | None] = {}
@@ -181,12 +184,12 @@ class Courier:
             log.error("not known what was told lately", error=str(error))  # noqa: TRY400 -- the error's line says it all
 
     async def _waiting(self) -> Mapping[str, Sequence[DueNotification]]:
-        """What waits, by contact, for the contacts that are not being told something already."""
-        busy = frozenset(self._busy)  # as of before the look: who is done during it may still stand there as waiting
+        """What waits, by contact, without the stories that are being told already."""
+        in_hand = frozenset(self._in_hand)  # as of before the look: what is done in it may still stand there as waiting
         by_contact: defaultdict[str, list[DueNotification]] = defaultdict(list)
         try:
             for waiting in await self._queue.due_notifications(self._clock.wall()):
-                if waiting.notification.contact not in busy:
+                if _key(waiting) not in in_hand:
                     by_contact[waiting.notification.contact].append(waiting)
         except StoreError as error:
             log.error("notifications cannot be read", error=str(error))  # noqa: TRY400 -- the error's line says it all
@@ -194,29 +197,33 @@ class Courier:
 
     def _tell_soon(self, name: str, waiting: Sequence[DueNotification], rounds: asyncio.TaskGroup) -> None:
         contact, now = self._contacts.get(name), self._clock.wall()
-        unmarked = [one.notification.id for one in waiting if one.notification.id in self._taken_unmarked]
+        unmarked = [one for one in waiting if one.notification.id in self._taken_unmarked]
         untold = [one for one in waiting if one.notification.id not in self._taken_unmarked]
         work: list[Coroutine[None, None, bool]] = []
         if unmarked:
-            work.append(self._mark_sent(unmarked, ()))
+            work.append(self._mark_sent([one.notification.id for one in unmarked], ()))
         if contact is None:
-            gone = [one.notification.id for one in untold if one.is_due]
-            work += [self._nobody(name, gone)] if gone else []
+            untold = [one for one in untold if one.is_due]
+            work += [self._nobody(name, [one.notification.id for one in untold])] if untold else []
         else:
             lately = self._told[name] = [moment for moment in self._told[name] if 0.0 <= now - moment < HOUR_S]
             made = bundles(untold, contact, lately, now, self._zone)
+            if any(busy == name for busy, _ in self._in_hand):
+                made = [bundle for bundle in made if bundle.is_urgent]  # the rest waits its turn
+            untold = [part for bundle in made for part in bundle.parts]
             work += [self._tell(contact, made)] if made else []
         if work:
-            self._busy.add(name)
-            rounds.create_task(self._work(name, work))
+            in_hand = {_key(one) for one in (*unmarked, *untold)}
+            self._in_hand |= in_hand
+            rounds.create_task(self._work(in_hand, work))
 
-    async def _work(self, contact: str, work: Sequence[Coroutine[None, None, bool]]) -> None:
+    async def _work(self, in_hand: Collection[tuple[str, str]], work: Sequence[Coroutine[None, None, bool]]) -> None:
         all_noted = True
         try:
             for each in work:
                 all_noted &= await each
         finally:
-            self._busy.discard(contact)
+            self._in_hand.difference_update(in_hand)
         if all_noted:  # else the same ones would be due again at once
             self.wake()
 
@@ -254,9 +261,11 @@ class Courier:
         message = await self._message(bundle, contact)
         channels = self._order.of(contact, self._clock.monotonic())
         attempts, deliveries = [], []
-        for channel in channels if bundle.is_urgent else channels[:1]:
+        tried = channels if bundle.is_urgent else channels[:1]
+        for channel in tried:
             at = self._clock.wall()
-            delivery = await self._send(channel, message)
+            timeout_s = channel.timeout_s if channel is tried[-1] else min(HURRY_S, channel.timeout_s)
+            delivery = await self._send(replace(channel, timeout_s=timeout_s), message)
             reason = None if delivery.accepted else delivery.reason or "no reason was given"
             name = delivery.service or channel.scheme
             attempts.append(Attempt(bundle.parts[0].notification.id, name, at, reason))
@@ -325,6 +334,10 @@ class Courier:
         finally:
             for each in waiting:
                 each.cancel()
+
+
+def _key(waiting: DueNotification) -> tuple[str, str]:
+    return waiting.notification.contact, story_of(waiting.notification)
 
 
 async def _soon(making: Awaitable[_T], otherwise: _T) -> _T:

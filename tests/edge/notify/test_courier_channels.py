@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 
@@ -14,8 +15,8 @@ import pytest
 from edge.notify.bundles import HOUR_S
 from edge.notify.channels import REST_S
 from edge.notify.charts import Chart
-from edge.notify.courier import LONGEST_RETRY_S, Courier
-from edge.notify.phone import Action, Contact, Delivery, Host, Message, PhoneChannel
+from edge.notify.courier import HURRY_S, LONGEST_RETRY_S, Courier
+from edge.notify.phone import TIMEOUT_S, Action, Contact, Delivery, Host, Message, PhoneChannel
 from edge.notify.quiet import QuietHours
 from edge.readings import Button, Notification, Severity
 from edge.recorder import Recorder
@@ -39,6 +40,7 @@ class Phones:
         self.rang = asyncio.Event()
 
     async def send(self, channel: PhoneChannel, message: Message) -> Delivery:
+        channel = replace(channel, timeout_s=TIMEOUT_S)
         self.tried.append(NAMES[channel])
         if channel in self.dead:
             return self.dead[channel]
@@ -79,13 +81,19 @@ class Home:
         *,
         severity: Severity = Severity.WARNING,
         buttons: tuple[Button, ...] = (),
+        rests: bool = True,
     ) -> None:
         self._number += 1
         n, now = self._number, self.clock.wall()
         told = Notification(f"n{n}", alert, "mum", f"T{n}", f"B{n}", severity, now, buttons, turn)
         await self.recorder.call(self.store.commit, Batch(notifications=[told]))
         self.courier.wake()
-        await self.works()
+        if rests:
+            await self.works()
+        else:
+            for _ in range(8):
+                await settle()
+                await self.recorder.call(int)
 
     async def works(self) -> None:
         """Let the courier come to rest: all that the store's thread has to do is done."""
@@ -93,7 +101,7 @@ class Home:
         while idle < 4:
             await settle()
             await self.recorder.call(int)
-            idle = 0 if self.courier._busy or self.courier._woken.is_set() else idle + 1
+            idle = 0 if self.courier._in_hand or self.courier._woken.is_set() else idle + 1
 
     async def passes(self, seconds: float, step: float = 10.0) -> None:
         end = self.clock.monotonic() + seconds
@@ -239,6 +247,30 @@ async def test_where_nothing_gets_through_one_attempt_stands_for_all(home: Home)
         home.phones.dead.clear()
         await home.passes(LONGEST_RETRY_S)
     assert [title for _, title, _ in home.phones.shown] == ["T1", "T2", "T3", "T4", "T5"]
+
+
+async def test_pain_21_what_is_critical_waits_for_nothing_that_hangs_and_the_rest_for_its_turn(home: Home) -> None:
+    begun: list[tuple[str, float]] = []
+    held = asyncio.Event()
+    send = home.phones.send
+
+    async def hanging(channel: PhoneChannel, message: Message) -> Delivery:
+        begun.append((message.title, channel.timeout_s))
+        if message.title == "T1":
+            await held.wait()
+        return await send(channel, message)
+
+    home.phones.send = hanging  # type: ignore[method-assign]
+    async with home.at_work():
+        await home.put("a", rests=False)
+        await home.put("b", rests=False)
+        await home.put("a", "graver", severity=Severity.CRITICAL, rests=False)
+        await home.put("c", severity=Severity.CRITICAL, rests=False)
+        await home.phones.rang.wait()
+        assert begun == [("T1", TIMEOUT_S), ("T4", HURRY_S)], "its own story has its order"
+        held.set()
+        await home.works()
+    assert [title for _, title, _ in home.phones.shown] == ["T4", "T1", "T3", "T2"]
 
 
 async def test_one_message_that_a_service_refuses_holds_up_no_other(home: Home) -> None:
