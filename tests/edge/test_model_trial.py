@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from edge.model_trial import CrashMark, Figures, is_enough, worse
+from edge.model_trial import CrashMark, Figures, Trial, is_enough, worse
+from edge.readings import Alert, AlertState, Source
+from edge.risk_watch import watch_risk
+from edge.risks.catalogue import MODELS
+from edge.risks.model import RiskModel
+from edge.signals import rr_series
+from edge.virtual.rhythm import atrial_fibrillation, sinus
 
 WELL = Figures(windows=1000, both=900, only_old=20, only_new=20, alerts_old=4, alerts_new=5)
 SLOW = replace(WELL, seconds_old=0.9, seconds_new=0.9 * 2 + 900 * 0.0051)
@@ -58,3 +66,25 @@ def test_a_process_that_died_while_a_model_ran_leaves_word(tmp_path: Path) -> No
     with mark.running("c" * 64):
         pass
     assert CrashMark(path).left() is None
+
+
+def test_an_alert_goes_on_when_another_model_takes_over() -> None:
+    chance = random.Random(3)
+    beats = np.array([*atrial_fibrillation(1500.0, bpm=95.0, chance=chance), *sinus(1500.0, bpm=66.0, chance=chance)])
+    readings = rr_series.readings_of(Source("anna", "C0:DE:00:00:00:01"), 1.8e9 + np.cumsum(beats) / 1000.0, beats)
+    old, new = (RiskModel.load(MODELS / "atrial_fibrillation") for _ in range(2))
+    watch = watch_risk("anna", old)
+    windows = [window for reading in readings for window in watch.push(reading)]
+    turns: list[Alert] = []
+    for window in windows:
+        alert = watch.judge(window)[1]
+        if alert is None:
+            continue
+        turns.append(alert)
+        if len(turns) == 1:
+            watch.take_on(new, Trial("a" * 64, old, new, CrashMark(None), Figures(), leads=True))
+    assert [turn.state for turn in turns] == [AlertState.RAISED, AlertState.CLEARED]
+    assert turns[0].id == turns[1].id
+    assert watch.trial is not None
+    assert watch.trial.figures.both > 20
+    assert watch.trial.figures.alerts_old == watch.trial.figures.alerts_new
