@@ -33,8 +33,8 @@ FIRST_RETRY_S: Final = 5.0
 LONGEST_RETRY_S: Final = 300.0
 # How late a retry may be; what is new does not wait for it, as it comes with `wake`.
 LOOK_EVERY_S: Final = 10.0
-# Seconds for a channel to take what is critical where there is another channel: twice what Apprise gives a connection to
-# come about. It may then come over both. Our choice.
+# Seconds for a channel to take what is critical where there is another channel: twice what Apprise gives a connection.
+# It may then come over both. Our choice.
 HURRY_S: Final = 8.0
 # Real seconds that links or a picture may take: whoever is told must not wait for what is only handy. Our choice.
 TRIMMINGS_S: Final = 2.0
