@@ -235,8 +235,10 @@ class Publisher:
 
     def _thought_over(self, error: BrokerError | StoreError, lived_s: float) -> BrokerError | StoreError:
         """What `error` means after those before it: a broker that drops us again and again will go on with it."""
-        dropped = self._session is not None and self._session.dropped and not self._moved and lived_s < SHORT_LIFE_S
-        self._drops = self._drops + 1 if dropped else 0
+        if self._moved or lived_s > SHORT_LIFE_S:
+            self._drops = 0
+        elif self._session is not None and self._session.dropped:
+            self._drops += 1
         if self._drops < MOST_DROPS:
             return error
         return BrokerRefusedError(

@@ -169,7 +169,7 @@ class Subscriber:
         self._changed = threading.Condition()
         self._subscribed = threading.Event()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, identifier, protocol=MQTTProtocolVersion.MQTTv5)
-        self._client.reconnect_delay_set(1, 1)
+        self._client.reconnect_delay_set(0.1, 0.1)  # type: ignore[arg-type]  # paho takes any number
         if user is not None:
             self._client.username_pw_set(*user)
         self._client.on_connect = self._connected
