@@ -29,11 +29,14 @@ ANSWER_LIMIT_S: Final = 10.0
 # Packets that are read in one go before others get their turn; our choice: some 10 ms.
 _PACKETS: Final = 200
 _MISC_EVERY_S: Final = 1.0
+# So many bytes may wait here to be stored: whoever fills `in_flight` with payloads as large as they may be must not
+# fill the memory. Our choice: a hundred times what homes send.
+MOST_HELD: Final = 64 * 1024 * 1024
 _TAKEN_OVER: Final = 0x8E  # MQTT 5.0, 3.14.2.1
 
 
 class Intake:
-    """One connection; `arrivals` holds what has come and was not taken, `on_arrival` is called when there is more."""
+    """One connection; `arrivals` holds what has come, `take` takes it, `on_arrival` is called when there is more."""
 
     def __init__(self, broker: BrokerSection, settings: CollectorSection, on_arrival: Callable[[], None]) -> None:
         self.arrivals: deque[Arrival] = deque()
@@ -45,6 +48,8 @@ class Intake:
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._held = 0  # bytes in `arrivals`
+        self._paused = False
         self._writing = False
         self._connecting = True  # in a thread of its own, which must not touch the loop
         self._client = make_client(self._where, f"hearthbeat-collector-{settings.name}")
@@ -81,6 +86,18 @@ class Intake:
     async def lost(self) -> None:
         """Return never; raises BrokerError when the connection ends."""
         await self._ended
+
+    def take(self) -> Arrival:
+        """The oldest arrival; raises IndexError where there is none."""
+        arrival = self.arrivals.popleft()
+        self._held -= len(arrival.payload)
+        if self._paused and self._held < MOST_HELD // 2:
+            self._paused = False
+            connection = self._client.socket()
+            if connection is not None and not self._ended.done():
+                self._loop.add_reader(connection, self._read)
+                self._loop.call_soon(self._read_on)
+        return arrival
 
     def acknowledge(self, marks: Iterable[int]) -> None:
         """Tell the broker that these messages are ours now."""
@@ -125,6 +142,9 @@ class Intake:
     def _read(self) -> None:
         """Read until nothing more is there: paho reads one packet at a time."""
         for _ in range(_PACKETS):
+            if self._held > MOST_HELD:
+                self._pause()
+                break
             before = self.received
             if self._client.loop_read() != mqtt.MQTT_ERR_SUCCESS:
                 self._end(silence("the connection was lost", self._where))
@@ -136,13 +156,20 @@ class Intake:
         if self.arrivals:
             self._on_arrival()
 
+    def _pause(self) -> None:
+        """Leave what comes to the network; when that lasts, the broker ends the connection and keeps the messages."""
+        connection = self._client.socket()
+        if connection is not None:
+            self._paused = True
+            self._loop.remove_reader(connection)
+
     def _buffered(self) -> bool:
         """Whether TLS has taken something off the wire that the socket will not become readable for."""
         connection = self._client.socket()
         return isinstance(connection, ssl.SSLSocket) and connection.pending() > 0
 
     def _read_on(self) -> None:
-        if not self._ended.done() and self._client.socket() is not None:
+        if not self._paused and not self._ended.done() and self._client.socket() is not None:
             self._read()
 
     def _wants_to_write(self, *_: object) -> None:
@@ -232,6 +259,7 @@ class Intake:
             topic = message.topic
         except UnicodeDecodeError:
             topic = "(not UTF-8)"
+        self._held += len(message.payload)
         self.arrivals.append(Arrival(topic, bytes(message.payload), time.time(), mark))
 
     def _disconnected(

@@ -38,6 +38,8 @@ QUIET_S: Final = 0.004
 PATIENCE_S: Final = 5.0
 # How long a stop waits for the batch under way.
 STOP_LIMIT_S: Final = 10.0
+# Bytes of payload in one transaction; our choice, with room for a thousand messages of 16 kB.
+MOST_OF_A_BATCH: Final = 16 * 1024 * 1024
 MAINTAIN_EVERY_S: Final = 3600.0
 _READ_IN_ONE_GO: Final = 100
 
@@ -149,8 +151,10 @@ class Collector:
         """Take a batch from what has come, and read it, with a look at the sockets in between."""
         settings = self._settings.collector
         entries: list[Pair] = []
-        while intake.arrivals and len(entries) < settings.batch_messages:
-            arrival = intake.arrivals.popleft()
+        size = 0
+        while intake.arrivals and len(entries) < settings.batch_messages and size < MOST_OF_A_BATCH:
+            arrival = intake.take()
+            size += len(arrival.payload)
             entries.append((arrival, read(arrival, settings.largest_payload, self._key)))
             if len(entries) % _READ_IN_ONE_GO == 0:
                 await asyncio.sleep(0.0)

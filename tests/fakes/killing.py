@@ -92,29 +92,30 @@ class Verdict:
 class Chain:
     """From a home's store to PostgreSQL; all of it runs while the block lasts."""
 
-    def __init__(self, folder: Path, postgres: Postgres) -> None:
+    def __init__(self, folder: Path, postgres: Postgres, collectors: int = 1) -> None:
         self._home_folder = folder / "home"
         self._home_folder.mkdir()
         self._postgres = postgres
         self._database = postgres.make_database()
         self._mosquitto = Mosquitto(folder / "mosquitto")
-        settings = write_settings(folder / "collector.toml", self._mosquitto.port, self._database)
-        collector = Program(["-c", COLLECTOR, str(settings)], folder / "collector.log")
         arguments = ["-m", "tests.fakes.replaying_home", str(self._home_folder), str(self._mosquitto.port)]
-        home = Program(arguments, folder / "home.log")
         self.victims: dict[str, Victim] = {
-            "home": home,
+            "home": Program(arguments, folder / "home.log"),
             "broker": self._mosquitto,
-            "collector": collector,
             "PostgreSQL": postgres,
         }
+        for number in range(1, collectors + 1):
+            name = f"collector {number}"
+            settings = write_settings(folder / f"{number}.toml", self._mosquitto.port, self._database, f"{number}")
+            self.victims[name] = Program(["-c", COLLECTOR, str(settings)], folder / f"{name}.log")
         self._ending = ExitStack()
         self._moment = threading.Event()
 
     def __enter__(self) -> Self:
-        for victim in (self.victims["broker"], self.victims["collector"], self.victims["home"]):
-            victim.start()
-            self._ending.callback(victim.kill)
+        # The home last: what nobody has subscribed to yet would only come again.
+        for name in [*sorted(self.victims.keys() - {"home", "PostgreSQL"}), "home"]:
+            self.victims[name].start()
+            self._ending.callback(self.victims[name].kill)
         return self
 
     def __exit__(self, *_: object) -> None:

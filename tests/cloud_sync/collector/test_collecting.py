@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 
+import pytest
+
+from cloud_sync.collector import intake, service
+from cloud_sync.collector.intake import Intake
 from cloud_sync.collector.service import Collector
 from cloud_sync.messages.topics import Kind, Topic
 from tests.fakes.broker import Mosquitto
@@ -62,3 +66,24 @@ async def test_what_cannot_be_read_is_kept_aside_and_holds_nothing_up(
 
 async def _are(database: str, statement: str, count: int) -> bool:
     return await number(database, statement) == count
+
+
+async def test_large_messages_wait_with_the_broker_and_not_in_our_memory(
+    mosquitto: Mosquitto, database: str, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "MOST_HELD", 100_000)
+    monkeypatch.setattr(service, "MOST_OF_A_BATCH", 50_000)
+    held: list[int] = []
+    pause = Intake._pause
+
+    def noted(self: Intake) -> None:
+        held.append(self._held)
+        pause(self)
+
+    monkeypatch.setattr(Intake, "_pause", noted)
+    large = [(str(Topic("home-1", Kind.HEALTH)), bytes([0x20]) * 20_000 + str(number).encode()) for number in range(60)]
+    async with collecting(collector_settings(mosquitto, database)):
+        await asyncio.to_thread(sender.publish, large)
+        await until(lambda: _are(database, "SELECT count(*) FROM hearthbeat.refused", len(large)))
+    assert held
+    assert max(held) < 150_000

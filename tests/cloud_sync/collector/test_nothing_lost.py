@@ -13,7 +13,7 @@ def test_pain_22_a_puback_is_not_a_disk_and_kills_lose_nothing(tmp_path: Path, p
     chance = random.Random(5)
     with Chain(tmp_path, postgres) as chain:
         chain.wait_for_more(1)
-        for victim in ("broker", "collector", "PostgreSQL", "home", "broker"):
+        for victim in ("broker", "collector 1", "PostgreSQL", "home", "broker"):
             chain.kill(victim, chance, 0.3, 0.1)
         verdict = chain.end()
     assert verdict.made > 0
