@@ -70,6 +70,18 @@ class UnstorableError(StoreError):
     """A Reading holds what cannot be stored: trying again mends nothing."""
 
 
+class DatabaseError(HearthbeatError):
+    """The collector's PostgreSQL cannot be reached, or cannot store now; `code` is its SQLSTATE where it gave one."""
+
+    def __init__(self, what: str, *, where: str, mend: str, code: str | None = None) -> None:
+        super().__init__(what, where=where, mend=mend)
+        self.code = code
+
+
+class PoisonError(DatabaseError):
+    """PostgreSQL will never take this batch as it is: something in it is no value of its column."""
+
+
 class BrokerError(HearthbeatError):
     """The broker cannot be reached, or does not answer."""
 

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from cloud_sync.collector.entries import MINUTES, Entry, Presence, Refusal, Row, Sealed
-from edge.errors import HearthbeatError, SettingsError
+from edge.errors import DatabaseError, PoisonError, SettingsError
 
 # A statement that waits so long for a lock gives up, so that we can say what it is; then the batch is tried again.
 LOCK_WAIT_S: Final = 10.0
@@ -47,18 +47,6 @@ _HOMES: Final = (
     "INSERT INTO hearthbeat.homes AS old VALUES (%s, %s, to_timestamp(%s)) ON CONFLICT (home) DO UPDATE "
     "SET online = excluded.online, since = excluded.since WHERE excluded.since >= old.since"
 )
-
-
-class DatabaseError(HearthbeatError):
-    """PostgreSQL cannot be reached, or cannot store now; `code` is its SQLSTATE where it gave one."""
-
-    def __init__(self, what: str, *, where: str, mend: str, code: str | None = None) -> None:
-        super().__init__(what, where=where, mend=mend)
-        self.code = code
-
-
-class PoisonError(DatabaseError):
-    """PostgreSQL will never take this batch as it is: something in it is no value of its column."""
 
 
 @dataclass(frozen=True, slots=True)

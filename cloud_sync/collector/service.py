@@ -19,14 +19,14 @@ from typing import Final
 
 import structlog
 
-from cloud_sync.collector.database import OLD, Database, DatabaseError, PoisonError, Stored
+from cloud_sync.collector.database import OLD, Database, Stored
 from cloud_sync.collector.entries import Arrival, Entry, Refusal, Row, Sealed, refuse
 from cloud_sync.collector.intake import Intake
 from cloud_sync.collector.metrics import Health, HealthServer, Metrics
 from cloud_sync.collector.reading import claimed_id, home_of, read
 from cloud_sync.collector.settings import CollectorSettings
 from cloud_sync.receipts import MOST_IDS, receipt, receipt_topic
-from edge.errors import BrokerError, SettingsError
+from edge.errors import BrokerError, DatabaseError, PoisonError, SettingsError
 from edge.household_key import SecretKey
 
 # Our choice: a database that restarts is back in a second or two, and a thousand homes wait meanwhile.

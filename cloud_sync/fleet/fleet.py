@@ -12,8 +12,8 @@ from typing import Final
 
 from cloud_sync.fleet.home import SimulatedHome
 from cloud_sync.fleet.traffic import MINUTES_A_MESSAGE, Traffic
-from cloud_sync.fleet.wire import WireError
 from cloud_sync.publisher import retry_delay
+from edge.errors import BrokerError
 
 # How long a turn waits for a socket at most, and how long a connection may take to be made, s.
 STEP_S: Final = 0.05
@@ -188,7 +188,7 @@ class Fleet:
                 home.read(now, time.time())
             if home.wants_to_write():
                 home.write(now)
-        except (OSError, WireError):
+        except (OSError, BrokerError):
             self._lost(home, now)
         else:
             self._watch(home)

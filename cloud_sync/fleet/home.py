@@ -13,6 +13,7 @@ from cloud_sync.fleet import wire
 from cloud_sync.fleet.traffic import Traffic
 from cloud_sync.messages.making import status, status_topic
 from cloud_sync.receipts import read_receipt, receipt_topic
+from edge.errors import BrokerError
 from edge.readings import OutboxMessage
 
 KEEP_ALIVE_S: Final = 60
@@ -105,7 +106,7 @@ class SimulatedHome:
         self.last_write = now
 
     def read(self, now: float, wall: float) -> None:
-        """Take in what has come; raises OSError or WireError when the connection is lost."""
+        """Take in what has come; raises OSError or BrokerError when the connection is lost."""
         if self.connection is None:
             return
         try:
@@ -145,8 +146,9 @@ class SimulatedHome:
                 for identifier in read_receipt(packet.payload):
                     self._safe(identifier, now)
             case wire.PacketType.DISCONNECT | wire.PacketType.CONNACK:
-                message = f"the broker refuses: {packet.reason:#04x}"
-                raise wire.WireError(message)
+                raise BrokerError(
+                    f"it refuses: {packet.reason:#04x}", where="the broker", mend="let it take simulated homes"
+                )
 
     def _safe(self, identifier: str, now: float) -> None:
         if self.kept.pop(identifier, None) is not None:

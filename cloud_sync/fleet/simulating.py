@@ -16,15 +16,11 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
 from cloud_sync.fleet.fleet import Fleet, Plan, Progress
-from edge.errors import HearthbeatError, WrongUseError
+from edge.errors import DatabaseError, WrongUseError
 
 # Files beside the sockets: Python's own, epoll, the database.
 _OTHER_FILES: Final = 100
 _PERCENTILES: Final = (50, 95, 99)
-
-
-class SimulationError(HearthbeatError):
-    """The simulation could not be run as it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +131,7 @@ def as_json(found: Report) -> str:
 
 
 async def look(fleet: Fleet, database: str) -> Stored:
-    """Compare what the homes have made with what the collector's tables hold; raises SimulationError."""
+    """Compare what the homes have made with what the collector's tables hold; raises DatabaseError."""
     import psycopg  # noqa: PLC0415 -- only who looks into a database needs it
 
     made = {(home.name, identifier) for home in fleet.homes for identifier in home.made}
@@ -149,7 +145,7 @@ async def look(fleet: Fleet, database: str) -> Stored:
                 )
                 found += await cursor.fetchall()
     except psycopg.Error as error:
-        raise SimulationError(str(error).partition("\n")[0], where="PostgreSQL", mend="check --database") from error
+        raise DatabaseError(str(error).partition("\n")[0], where="PostgreSQL", mend="check --database") from error
     return Stored(missing=len(made - set(found)), doubles=len(found) - len(set(found)))
 
 
@@ -159,11 +155,11 @@ def new_prefix() -> str:
 
 
 def _make_room(homes: int) -> None:
-    """Raise the limit of open files as far as we may; raises SimulationError where that is not enough."""
+    """Raise the limit of open files as far as we may; raises WrongUseError where that is not enough."""
     wanted = homes + _OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < wanted:
-        raise SimulationError(
+        raise WrongUseError(
             f"{homes} homes need {wanted} open files, {hard} are allowed", where="simulate", mend="see ulimit -n"
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))

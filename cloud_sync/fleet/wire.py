@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from edge.errors import BrokerError
+
 PINGREQ: Final = b"\xc0\x00"  # 3.12
 DISCONNECT: Final = b"\xe0\x00"  # 3.14: normal disconnection, the last will is not sent
 _SESSION_EXPIRY: Final = 0x11  # 3.1.2.11.2
@@ -39,10 +41,6 @@ class Packet:
     payload: bytes = b""
 
 
-class WireError(Exception):
-    """What came is not MQTT 5, or nothing that a home expects."""
-
-
 class Decoder:
     """Cuts packets out of a stream of bytes."""
 
@@ -50,7 +48,7 @@ class Decoder:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[Packet]:
-        """The packets that are complete now; raises WireError."""
+        """The packets that are complete now; raises BrokerError."""
         data = self._rest + data
         packets, start = [], 0
         while True:
@@ -61,8 +59,7 @@ class Decoder:
             try:
                 packets.append(_packet(data[start], data[begin : begin + size]))
             except (IndexError, ValueError) as error:
-                message = f"not a packet that a home expects: {data[start]:#04x}"
-                raise WireError(message) from error
+                raise _unexpected(f"not a packet that a home expects: {data[start]:#04x}") from error
             start = begin + size
         self._rest = data[start:]
         return packets
@@ -89,6 +86,10 @@ def publish(topic: str, payload: bytes, identifier: int, *, retain: bool = False
 def subscribe(topic: str, identifier: int) -> bytes:
     """SUBSCRIBE (3.8) with QoS 0."""
     return _framed(0x82, identifier.to_bytes(2, "big") + b"\x00" + _text(topic) + b"\x00")
+
+
+def _unexpected(what: str) -> BrokerError:
+    return BrokerError(what, where="MQTT", mend="check that a broker of MQTT 5 is there")
 
 
 def _packet(first: int, body: bytes) -> Packet:
@@ -138,8 +139,7 @@ def _length(data: bytes, start: int) -> tuple[int, int] | None:
         value |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
             return value, start + place + 1
-    message = "a length of more than four bytes"
-    raise WireError(message)
+    raise _unexpected("a length of more than four bytes")
 
 
 def _varint(value: int) -> bytes:
@@ -158,6 +158,5 @@ def _text(text: str) -> bytes:
 
 def _framed(first: int, body: bytes) -> bytes:
     if len(body) > _LARGEST:
-        message = "too large for a packet"
-        raise WireError(message)
+        raise _unexpected("too large for a packet")
     return bytes([first]) + _varint(len(body)) + body

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud_sync.fleet import wire
-from cloud_sync.fleet.wire import Decoder, Packet, PacketType, WireError
+from cloud_sync.fleet.wire import Decoder, Packet, PacketType
+from edge.errors import BrokerError
 
 # MQTT 5.0: CONNACK (3.2) with session present and no properties, PUBACK (3.4) short and with a reason, SUBACK (3.9),
 # PINGRESP (3.13), DISCONNECT (3.14) by a server that shuts down.
@@ -36,7 +37,7 @@ def test_packets_are_found_however_the_stream_is_cut(sent: list[tuple[bytes, Pac
 def test_whatever_comes_is_read_or_refused(noise: bytes) -> None:
     try:
         Decoder().feed(noise)
-    except WireError:
+    except BrokerError:
         return
 
 
@@ -56,5 +57,5 @@ def test_lengths_are_those_of_the_specification(size: int) -> None:
 @pytest.mark.parametrize("damaged", ["2000", "40021f", "ffffffffff", "3003000561", "32050001610001", "30050001619000"])
 def test_what_is_cut_off_inside_or_not_for_a_home_is_refused(damaged: str) -> None:
     decoder = Decoder()
-    with pytest.raises(WireError):
+    with pytest.raises(BrokerError):
         decoder.feed(bytes.fromhex(damaged) + bytes(10))
