@@ -116,8 +116,9 @@ async def measure(folder: Path, monkeypatch: pytest.MonkeyPatch, port: int) -> t
                 await asyncio.sleep(chance.uniform(*PAUSE_S))
                 await crowd.cuff.measure(120.0 if number % 2 else 190.0, 80.0, stamped=False)
                 waited.append(await phone.rang_at() - arrived[number])
-            sender = [one for one in psutil.Process().children() if "edge.notify.apprise_process" in one.cmdline()]
-            memory = sender[0].memory_full_info()
+            (sender,) = [one for one in psutil.Process().children() if "edge.notify.apprise_process" in one.cmdline()]
+            await asyncio.to_thread(psutil.wait_procs, sender.children(), 5.0)  # a fork shares its memory
+            memory = sender.memory_full_info()
             for task in hearts:
                 task.cancel()
             await asyncio.gather(*hearts, return_exceptions=True)
