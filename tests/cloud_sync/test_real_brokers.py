@@ -226,6 +226,7 @@ def test_packets_that_vanish_are_noticed_and_cost_nothing(store: Store, tmp_path
             publisher.wake()
             while publisher.state().connected:
                 assert publisher.is_alive()
+                publisher._stopping.wait(0.01)
             assert "nothing comes from it any more" in str(publisher.state().error)
             far.mend()
             arrived = numbers(subscriber.wait_for(lambda arrivals: len(set(numbers(arrivals))) == 200, 60.0))
