@@ -53,7 +53,7 @@ class Listener:
             context.maximum_version = newest
         context.set_ciphers("ALL:@SECLEVEL=0")
         self._context = context
-        self._server = socket.create_server(("0.0.0.0", 0))
+        self._server = socket.create_server((host, 0))
         self.port: int = self._server.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
