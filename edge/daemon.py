@@ -11,16 +11,12 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
 from cloud_sync import messages
-from cloud_sync.broker import Broker
-from cloud_sync.keeper import Keeper
-from cloud_sync.publisher import Publisher
 from edge import control, status
 from edge.alerts.faults import is_fault
 from edge.alerts.house_faults import BrokerSight
@@ -47,6 +43,7 @@ from edge.opening import Opening
 from edge.outward import Outward
 from edge.pipeline import Pipeline
 from edge.precedence import UrgentExecutor
+from edge.publishing import broker_fields, keep_publishing
 from edge.readings import Alert, Button
 from edge.recorder import Recorder
 from edge.scheduling import replan
@@ -135,7 +132,9 @@ class Daemon:
         async with AsyncExitStack() as stack:
             stack.callback(store.close)
             stack.callback(self._inference.shutdown)
-            self._publisher = self._start_publisher(store.path)
+            self._publisher = keep_publishing(
+                self.settings, store.path, self.clock, self._chance, self._afar.inbox, self._inference.give_way
+            )
             self._recorder = self._make_recorder(store)
             self._store = store
             self._phones = await stack.enter_async_context(SendingProcess())
@@ -305,24 +304,6 @@ class Daemon:
         self._manager.ready()
         self._manager.status(why)
 
-    def _start_publisher(self, path: Path) -> Keeper | None:
-        if self.settings.broker is None:
-            return None
-        keeper = Keeper(
-            partial(
-                Publisher,
-                Broker(**self.settings.broker.connection, receipts=self.settings.broker.receipts),
-                path,
-                self.settings.home.id,
-                clock=self.clock,
-                chance=self._chance,
-                inbox=self._afar.inbox,
-                give_way=self._inference.give_way,
-            )
-        )
-        keeper.start()
-        return keeper
-
     def _make_recorder(self, store: Store) -> Recorder:
         return Recorder(
             store,
@@ -377,7 +358,7 @@ class Daemon:
             "outbox": stored.outbox,
             "claims": {"waiting": stored.waiting_claims},
             "notifications": {"waiting": stored.unsent_notifications},
-            "broker": self._broker_snapshot(),
+            "broker": broker_fields(self._publisher),
             "links": dict(self._links.counts),
             "shared": [device.wearable.snapshot(now) for device in self._household.shared],
             "bluetooth": status.bluetooth_fields(self._household.scanner.status),
@@ -403,24 +384,7 @@ class Daemon:
         parts = (self._recorder, self._maintenance, self._nights, self._outward)
         troubles = (*self._models.values(), *(part.fault for part in parts))
         faults = [trouble for trouble in troubles if trouble is not None]
-        if self._recorder.dropped_readings:
-            faults.append(f"{self._recorder.dropped_readings} readings were dropped while the disk refused them")
-        if self._recorder.unstorable_readings:
-            faults.append(
-                f"{self._recorder.unstorable_readings} readings were dropped that cannot be stored; report this"
-            )
-        faults += [
-            f"{pipeline.person.id}: {pipeline.dropped_windows} windows were dropped because the model could not keep up"
-            for pipeline in self.pipelines
-            if pipeline.dropped_windows
-        ]
-        return faults + self._faults.lines()
-
-    def _broker_snapshot(self) -> Mapping[str, Any]:
-        if self._publisher is None:
-            return {"state": "not configured", "error": None}
-        state = self._publisher.state()
-        return {"state": "connected" if state.connected else "not connected", "error": state.error or state.complaint}
+        return faults + status.losses(self._recorder, self.pipelines) + self._faults.lines()
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

@@ -18,8 +18,9 @@ from edge.clock import SystemClock
 from edge.errors import WrongUseError
 from edge.fault_fields import fault_fields, fault_line
 from edge.household import communal, residents
-from edge.pipeline import person_fields
+from edge.pipeline import Pipeline, person_fields
 from edge.readings import NOBODY, Alert, Assessment, Source
+from edge.recorder import Recorder
 from edge.settings import Settings
 from edge.store.store import Store
 from edge.wearable import wearable_of, wearables_of
@@ -122,6 +123,20 @@ def read_store(store: Store, people: Iterable[str]) -> Stored:
 def bluetooth_fields(radio: RadioStatus) -> dict[str, Any]:
     """How the adapter is, for JSON."""
     return {"state": radio.state.value, "since": radio.since, "why": radio.why, "mend": radio.mend}
+
+
+def losses(recorder: Recorder, pipelines: Iterable[Pipeline]) -> list[str]:
+    """What was lost since the start, one line each."""
+    lines = []
+    if recorder.dropped_readings:
+        lines.append(f"{recorder.dropped_readings} readings were dropped while the disk refused them")
+    if recorder.unstorable_readings:
+        lines.append(f"{recorder.unstorable_readings} readings were dropped that cannot be stored; report this")
+    for pipeline in pipelines:
+        if pipeline.dropped_windows:
+            why = "because the model could not keep up"
+            lines.append(f"{pipeline.person.id}: {pipeline.dropped_windows} windows were dropped {why}")
+    return lines
 
 
 def store_path(settings: Settings) -> Path | None:
