@@ -167,8 +167,8 @@ class SendingProcess:
         if self._control is not None:
             self._control.close()
             self._control = None
-        if process is not None:
-            # Those that it has forked have no other parent to end them.
+        if process is not None and process.returncode is None:
+            # Those that it has forked have no other parent to end them; where it has gone before, their own time does.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
