@@ -73,16 +73,24 @@ class Month:
             random.Random(f"{seed}/{part}") for part in ("heart", "outings", "morning", "sugar", "night")
         )
 
+        self._changed = [
+            _MIDNIGHT + day * DAY + self._outings.uniform(9.0, 17.0) * HOUR if day % 10 == 9 else 1e9
+            for day in range(days)
+        ]
         self._worn = [self._wear(_MIDNIGHT + day * DAY) for day in range(days)]
 
     def story(self) -> Story:
         """What reaches the home."""
         away = [self._out(day) for day in range(self.days)]
         gone = [begin for begin, _ in away if begin > 0.0] + [off for _, off in self._worn]
-        leaves = tuple(Deed(at + 1.0, lambda it: it.leaves(STRAP)) for at in gone)
+        leaves = [Deed(at + 2.0, lambda it: it.leaves(STRAP)) for at in gone]
+        leaves += [Deed(at + 2.0, lambda it: it.leaves(SENSOR)) for at in self._changed if at < DAY * self.days]
+        leaves += [
+            Deed(_MIDNIGHT + (day + 1) * DAY + 7.5 * HOUR, lambda it: it.leaves(OXIMETER)) for day in range(self.days)
+        ]
         worn = chain.from_iterable(self._strap(day, away[day]) for day in range(self.days))
         packets = (worn, self._mornings(), self._glucose(), self._oxygen())
-        return Story(settings(), packets, leaves, self.days * DAY + _MIDNIGHT)
+        return Story(settings(), packets, tuple(leaves), self.days * DAY + _MIDNIGHT)
 
     def _wear(self, midnight: float) -> tuple[float, float]:
         on = midnight + (7.5 + self._outings.uniform(-0.75, 0.75)) * HOUR
@@ -105,6 +113,8 @@ class Month:
         )
         for packet, nobody in zip(beats, made_up, strict=False):
             at = packet.received_at - START
+            if at >= off:
+                break
             if out[0] <= at < out[1] or chance.random() < 0.01:
                 continue
             is_dry = any(begin <= at < end for begin, end in dry)
@@ -151,7 +161,7 @@ class Month:
                 feast = hour == 19.0 and day % 7 == 5
                 height = chance.uniform(130.0, 170.0) if feast else chance.uniform(30.0, 110.0)
                 meals.append((midnight + (hour + chance.uniform(-0.5, 0.5)) * HOUR, height, chance.uniform(0.8, 1.3)))
-            changed = midnight + chance.uniform(9.0, 17.0) * HOUR if day % 10 == 9 else DAY * 1e3
+            changed = self._changed[day]
             pressed = midnight + chance.uniform(1.0, 5.0) * HOUR if day % 7 == 2 else DAY * 1e3
             dip = chance.uniform(5.0, 25.0)
             for number in range(288):
