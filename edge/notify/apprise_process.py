@@ -3,9 +3,10 @@
 Standard input is a socket over which the daemon hands one further socket for each request: JSON comes in by it, and
 lines of JSON go out, of which the last is the answer. A request holds `url` and, unless the URL is only to be checked,
 `title`, `body`, `severity`, `turn`, `actions` (each with `label` and `url`) and `picture` (a Chart, or null); the
-answer holds `accepted`, `reason`, `service`, and `refused` where the service has answered and declined. One with
-`reach`, a host and a port, only asks whether that host answers. A line with `asks_for`, a host and a port, goes ahead
-of the answer when a channel looks for its service.
+answer holds `accepted`, `reason`, `service`, `refused` where the service has answered and declined, and `unsure` where
+the message was on its way and nobody knows whether it has arrived. One with `reach`, a host and a port, only asks
+whether that host answers. A line with `asks_for`, a host and a port, goes ahead of the answer when a channel looks for
+its service.
 
 Secrets come by socket because arguments are for everybody to see, and a reason is made of our own words and a status
 number because Apprise's words may hold parts of the URL. A fork, because one that hangs is ended by the kernel and
@@ -52,22 +53,36 @@ MOST_BUTTONS: Final = 3
 _Answer = dict[str, bool | str | None]
 
 
+# How Apprise's channels begin a line on a connection that failed, and how requests says that it failed once it was
+# there: no answer in time, or a hang-up in place of one.
+_BROKEN: Final = "Socket Exception: "
+_ON_ITS_WAY: Final = ("Read timed out", "Connection aborted")
+
+
 class _Complaints(logging.Handler):
-    """Keeps what Apprise warns of."""
+    """Keeps what Apprise warns of, and whether a connection broke with a message on its way."""
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__()
         self.texts: list[str] = []
+        self.unsure = False
 
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler."""
-        self.texts.append(record.getMessage())
+        text = record.getMessage()
+        if record.levelno >= logging.WARNING:
+            self.texts.append(text)
+        elif text.startswith(_BROKEN):
+            self.unsure |= any(sign in text for sign in _ON_ITS_WAY)
 
 
 def answer(request: Mapping[str, Any]) -> _Answer:
     """Check the URL of `request`, and send the message if there is one."""
     complaints = _Complaints()
-    logging.getLogger("apprise").addHandler(complaints)
+    logger = logging.getLogger("apprise")
+    logger.addHandler(complaints)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False  # what it says in detail is secret
     phone = apprise.Apprise()
     if not phone.add(_with_buttons(request["url"], request.get("actions", ()))):
         return {"accepted": False, "reason": "Apprise does not understand the URL", "service": "", "refused": True}
@@ -87,8 +102,13 @@ def answer(request: Mapping[str, Any]) -> _Answer:
         for service in services:
             service.request_rate_per_sec = 0.0  # it would wait for seconds before a second request
         accepted = _notify(phone, request, None)
-    reason = None if accepted else _reason(complaints.texts)
-    return {"accepted": accepted, "reason": reason, "refused": not accepted and _was_refused(complaints.texts), **named}
+    return {
+        "accepted": accepted,
+        "reason": None if accepted else _reason(complaints.texts),
+        "refused": not accepted and _was_refused(complaints.texts),
+        "unsure": not accepted and complaints.unsure,
+        **named,
+    }
 
 
 def _level(severity: str, turn: str) -> int:

@@ -30,7 +30,10 @@ class Published:
 
 
 class NtfyServer(ThreadingHTTPServer):
-    """`published` holds what came; `status` other than 200 refuses, `takes_pictures` False refuses those."""
+    """`published` holds what came; `status` other than 200 refuses, `takes_pictures` False refuses those.
+
+    One that `hangs_up` takes what comes and closes the connection in place of an answer.
+    """
 
     daemon_threads = True
 
@@ -40,6 +43,7 @@ class NtfyServer(ThreadingHTTPServer):
         self.published: Queue[Published] = Queue()
         self.status = 200
         self.takes_pictures = True
+        self.hangs_up = False
 
     @property
     def url(self) -> str:
@@ -64,6 +68,8 @@ class _Handler(BaseHTTPRequestHandler):
             attachment = b"" if is_json else body
             title, message = str(fields.get("title", "")), str(fields.get("message", ""))
             self.server.published.put(Published(title, message, at, headers, fields, attachment))
+        if self.server.hangs_up:
+            return
         answer = json.dumps({"id": "x"} if status == 200 else {"code": status * 100, "http": status, "error": "no"})
         self.send_response(status)
         self.send_header("Content-Length", str(len(answer)))

@@ -138,6 +138,18 @@ async def test_a_picture_goes_along_where_it_is_taken_and_keeps_no_word_back_whe
         assert (delivery.reason, delivery.refused) == ("the service answered 403 Forbidden", True)
 
 
+async def test_a_service_that_hangs_up_may_have_taken_the_message_and_one_out_of_reach_has_not(
+    ntfy: NtfyServer,
+) -> None:
+    ntfy.hangs_up = True
+    delivery = await phones.send(PhoneChannel(ntfy.url), MESSAGE)
+    assert (delivery.accepted, delivery.refused, delivery.unsure) == (False, False, True)
+    async with VirtualPhone() as gone:
+        pass
+    delivery = await phones.send(PhoneChannel(gone.url), MESSAGE)
+    assert (delivery.accepted, delivery.refused, delivery.unsure) == (False, False, False)
+
+
 async def test_where_a_channel_has_no_buttons_their_links_are_lines(receiver: VirtualPhone) -> None:
     assert (await phones.send(PhoneChannel(receiver.url), charted())).accepted
     assert receiver.shown[0].body == f"{MESSAGE.body}\nI'm fine: https://home/x"
