@@ -71,7 +71,7 @@ class Collector:
     async def run(self) -> None:
         """Collect until `stop`; raises SettingsError where a file of the settings cannot be used."""
         async with asyncio.TaskGroup() as tasks:
-            storing = tasks.create_task(self._store_batches())
+            storing = tasks.create_task(self._store_batches(tasks))
             others = [tasks.create_task(self._stay_connected()), tasks.create_task(self._maintain())]
             await self._stopping.wait()
             storing.cancel()
@@ -121,10 +121,10 @@ class Collector:
                 self._intake = None
             await asyncio.sleep(self._delay(failures))
 
-    async def _store_batches(self) -> None:
+    async def _store_batches(self, tasks: asyncio.TaskGroup) -> None:
         """Read one batch while the one before it is being stored."""
         await self._prepare()
-        while not self._stopping.is_set():
+        while True:
             await self._came.wait()
             intake = self._intake
             if intake is None or not intake.arrivals:
@@ -133,7 +133,7 @@ class Collector:
             await self._gather(intake)
             entries = await self._read(intake)
             await asyncio.shield(self._under_way)  # a stop leaves it time to end
-            self._under_way = asyncio.create_task(self._take(intake, entries))
+            self._under_way = tasks.create_task(self._take(intake, entries))
 
     async def _gather(self, intake: Intake) -> None:
         """Wait until a batch is worth a transaction: it is full, or its first message has waited, or no more come."""

@@ -87,3 +87,23 @@ async def test_large_messages_wait_with_the_broker_and_not_in_our_memory(
         await until(lambda: _are(database, "SELECT count(*) FROM hearthbeat.refused", len(large)))
     assert held
     assert max(held) < 150_000
+
+
+async def test_a_fault_of_our_own_ends_the_collector_and_is_not_waited_out(
+    mosquitto: Mosquitto, database: str, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Collector, "_count", broken)
+    collector = Collector(collector_settings(mosquitto, database))
+    running = asyncio.create_task(collector.run())
+    await until(lambda: _connected(collector))
+    await asyncio.to_thread(sender.send, told(1))
+    with pytest.raises(ExceptionGroup) as caught:
+        await asyncio.wait_for(running, 10.0)
+    assert caught.group_contains(ZeroDivisionError)
+
+
+async def _connected(collector: Collector) -> bool:
+    return collector.health().broker == "connected"
