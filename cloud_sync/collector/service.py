@@ -70,6 +70,13 @@ class Collector:
 
     async def run(self) -> None:
         """Collect until `stop`; raises SettingsError where a file of the settings cannot be used."""
+        try:
+            await self._work()
+        finally:
+            await self._database.close()
+            await self._keeper.close()
+
+    async def _work(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             storing = tasks.create_task(self._store_batches(tasks))
             others = [tasks.create_task(self._stay_connected()), tasks.create_task(self._maintain())]
@@ -78,8 +85,6 @@ class Collector:
             await asyncio.wait({self._under_way}, timeout=STOP_LIMIT_S)
             for task in [self._under_way, *others]:
                 task.cancel()
-        await self._database.close()
-        await self._keeper.close()
 
     def stop(self) -> None:
         """End after the batch under way."""
