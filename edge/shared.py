@@ -157,7 +157,9 @@ class Questions:
         people = {person.id: person for person in self._people()}
         phones: dict[str, list[tuple[str, str]]] = {}
         for person in (people[candidate] for candidate in asked(claim) if candidate in people):
-            phones.setdefault((person.cared_for.own or person.contacts)[0], []).append((person.id, person.name or person.id))
+            phones.setdefault((person.cared_for.own or person.contacts)[0], []).append(
+                (person.id, person.name or person.id)
+            )
         questions = []
         for contact, candidates in phones.items():
             days = round(PATIENCE_S / 86_400.0)

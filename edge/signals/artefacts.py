@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -20,10 +20,18 @@ NEIGHBOURHOOD: Final = 11
 TOLERANCE: Final = 0.10
 STEADY_BEATS: Final = 8
 FACTS: Final = CHANNELS[Channel.RR_INTERVAL]
+# Places are remembered for so many lengths of a window, and made anew for longer ones, of which no two are of one
+# length: 1.4 MB at most. Our choice.
+_LENGTHS: Final = 16
+_LONGEST: Final = 1024
 
 
-@cache
 def _neighbours(beats: int) -> NDArray[np.intp]:
+    return _places(beats) if beats <= _LONGEST else _places.__wrapped__(beats)
+
+
+@lru_cache(maxsize=_LENGTHS)
+def _places(beats: int) -> NDArray[np.intp]:
     """For each of `beats` places the indices of its neighbourhood, moved inwards at the two ends."""
     width = min(NEIGHBOURHOOD, beats)
     first = np.clip(np.arange(beats) - width // 2, 0, beats - width)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,3 +73,19 @@ def test_marks_have_the_intervals_shape_and_always_hold_the_impossible(rr_ms: ND
 def test_a_batch_is_marked_as_its_rows_are(rr_ms: NDArray[np.float64]) -> None:
     batch = np.stack([rr_ms, rr_ms[::-1]])
     assert (mark_artefacts(batch) == np.stack([mark_artefacts(row) for row in batch])).all()
+
+
+def test_nights_of_every_length_leave_no_memory_taken() -> None:
+    def mark(lengths: range) -> None:
+        for beats in lengths:
+            mark_artefacts(np.full(beats, 800.0))
+
+    mark(range(40, 60))
+    tracemalloc.start()
+    try:
+        mark(range(60, 160, 5))
+        mark(range(10_000, 10_040))
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 2_000_000
