@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from edge.errors import ModelError, RecordingError
 from edge.readings import Alert, AlertState, Assessment, Reading, Source, Window
 from edge.recordings import KINDS, read_recording
-from edge.risk_watch import RiskWatch, watch_risk
 from edge.risks.catalogue import MODELS, load_models
+from edge.watches.risk import RiskWatch, watch_risk
 
 SOURCE: Final = Source(person="recording", device="recording")
 

@@ -34,7 +34,7 @@ from edge.readings import (
     Severity,
 )
 from edge.recorder import Recorder
-from edge.settings import PersonSettings, Settings
+from edge.settings.home import PersonSettings, Settings
 from edge.store.store import Store
 
 # What a turn is called that begins or ends a state: its message needs no further name.

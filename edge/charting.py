@@ -19,16 +19,16 @@ import structlog
 from numpy.typing import NDArray
 
 from edge.alerts.thresholds import ThresholdRule
-from edge.daily_word import person_of
+from edge.daily.word import person_of
 from edge.errors import StoreError
-from edge.nights import RESTING_HEART_RATE, minute_rates, stored_nights
 from edge.notify.charts import Chart
 from edge.notify.texts import WEEKLY
 from edge.readings import CHANNELS, UNSOUND, Alert, AlertState, Channel, Notification, Risk
-from edge.rule_settings import rules_of
-from edge.settings import PersonSettings
+from edge.settings.home import PersonSettings
+from edge.settings.rules import rules_of
 from edge.signals.night_baseline import BASELINE_NIGHTS, judge_nights
 from edge.store.store import Store
+from edge.watches.nights import RESTING_HEART_RATE, minute_rates, stored_nights
 
 # Points of a line at most, and those of dots: more than a phone's screen can tell apart. Our choice.
 MOST_POINTS: Final = 480

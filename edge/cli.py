@@ -13,23 +13,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edge.afar_commands import add_audit, add_updates
-from edge.alert_commands import add_alerts
 from edge.arguments import Arguments
-from edge.data_commands import add_data
-from edge.device_commands import add_devices
-from edge.doctor_commands import add_doctor
+from edge.commands.afar import add_audit, add_updates
+from edge.commands.alerts import add_alerts
+from edge.commands.data import add_data
+from edge.commands.devices import add_devices
+from edge.commands.doctor import add_doctor
+from edge.commands.keys import add_keys
+from edge.commands.notify import add_notify
+from edge.commands.options import add_config, add_json, positive
+from edge.commands.outbox import add_outbox
+from edge.commands.people import add_people
+from edge.commands.web import add_web
 from edge.errors import HearthbeatError, WrongUseError
-from edge.key_commands import add_keys
-from edge.notify_commands import add_notify
-from edge.options import add_config, add_json, positive
-from edge.outbox_commands import add_outbox
-from edge.people_commands import add_people
-from edge.settings import load_settings
-from edge.web_commands import add_web
+from edge.settings.home import load_settings
 
 if TYPE_CHECKING:
-    from edge.options import Commands
+    from edge.commands.options import Commands
 
 # A virtual strap sends a packet a second, and the virtual radio carries some thousands. Our choice, with room to spare.
 MOST_SPEED: Final = 1000.0
@@ -125,7 +125,7 @@ def _speed(text: str) -> float:
 
 def _run(given: argparse.Namespace) -> int:
     from edge.logs import set_up_logs
-    from edge.service import run_daemon
+    from edge.running.service import run_daemon
 
     settings = load_settings(given.config)
     set_up_logs(settings.log)
@@ -154,7 +154,8 @@ def _assess(given: argparse.Namespace) -> int:
 def _status(given: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from edge import status, status_view
+    from edge.commands import status_view
+    from edge.running import status
 
     settings = load_settings(given.config)
     answer = status.ask(settings.home.state_directory) or status.stored(settings)

@@ -17,40 +17,40 @@ from typing import Any, Final
 import structlog
 
 from cloud_sync import messages
-from edge import control, status
+from edge.afar.hearing import hearing
 from edge.alerts.faults import is_fault
 from edge.alerts.house_faults import BrokerSight
 from edge.attending import Attending, rests_on_fresh_data
 from edge.bluetooth.link import SILENCE_LIMIT_S
 from edge.bluetooth.radio import Radio
+from edge.buttons.desk import LinkDesk
 from edge.charting import Charting
 from edge.clock import Clock, SystemClock, is_set
-from edge.contact_settings import contact_of
-from edge.daily_round import DailyRound
-from edge.devices import Devices
+from edge.daily.round import DailyRound
 from edge.errors import HearthbeatError, StoreError
-from edge.faults_watch import FaultsWatch, Parts
-from edge.heap import few_arenas
-from edge.hearing import hearing
-from edge.household import Household
-from edge.link_desk import LinkDesk
-from edge.maintenance import Maintenance, nightly
-from edge.news2_watch import NEWS2, News2Watch
-from edge.nights import RESTING_HEART_RATE, TELL_HOUR, TELL_MINUTE, NightWatch
+from edge.household.devices import Devices
+from edge.household.household import Household
 from edge.notify.courier import Courier
 from edge.notify.phone import SendingProcess
-from edge.opening import Opening
-from edge.outward import Outward
 from edge.pipeline import Pipeline
-from edge.precedence import UrgentExecutor
-from edge.publishing import broker_fields, keep_publishing
 from edge.readings import Alert, Button
 from edge.recorder import Recorder
-from edge.scheduling import replan
-from edge.settings import Settings
+from edge.running import control, status
+from edge.running.heap import few_arenas
+from edge.running.maintenance import Maintenance, nightly
+from edge.running.opening import Opening
+from edge.running.precedence import UrgentExecutor
+from edge.running.scheduling import replan
+from edge.running.supervision import Progress, ServiceManager, watch, watchdog_period
+from edge.settings.contacts import contact_of
+from edge.settings.home import Settings
 from edge.store.store import Store
-from edge.supervision import Progress, ServiceManager, watch, watchdog_period
-from edge.telling import home_of
+from edge.telling.outward import Outward
+from edge.telling.publishing import broker_fields, keep_publishing
+from edge.telling.telling import home_of
+from edge.watches.faults import FaultsWatch, Parts
+from edge.watches.news2 import NEWS2, News2Watch
+from edge.watches.nights import RESTING_HEART_RATE, TELL_HOUR, TELL_MINUTE, NightWatch
 
 # Bounds on how long the parts may be without progress before the watchdog stops being fed, in seconds; each is several
 # times what the part needs when all is well. Our choice.

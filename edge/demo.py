@@ -20,15 +20,15 @@ from typing import Final
 
 from rich.console import Console
 
-from edge import control
 from edge.bluetooth.link import SILENCE_LIMIT_S
 from edge.bluetooth.radio import Radio
 from edge.daemon import Daemon
 from edge.demo_view import TRACE, Scene, View, alert_of, broker_line, kind_of
 from edge.logs import set_up_logs
 from edge.readings import AlertState, Risk
-from edge.settings import LogSettings, Settings
-from edge.telling import GRACE_S
+from edge.running import control
+from edge.settings.home import LogSettings, Settings
+from edge.telling.telling import GRACE_S
 from edge.virtual.broker import Arrival, VirtualBroker
 from edge.virtual.phone import VirtualPhone
 from edge.virtual.radio import VirtualRadio

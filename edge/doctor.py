@@ -15,17 +15,17 @@ from typing import Any, Final
 
 from cloud_sync.broker import Broker
 from cloud_sync.knock import knock
-from edge import status
 from edge.alerts.house_faults import LEAST_FREE_BYTES
 from edge.bluetooth.radio import ANSWER_TIMEOUT_S, Radio
 from edge.bluetooth.trouble import RADIO_ERRORS, RadioStatus, radio_state, reason
 from edge.clock import Clock, SystemClock, is_set, network_time
-from edge.contact_settings import contact_of
 from edge.errors import BrokerError, HearthbeatError, ModelError, SettingsError, WrongUseError
 from edge.notify.phone import SendingProcess
 from edge.risks.catalogue import model_folders
 from edge.risks.model import RiskModel
-from edge.settings import HomeAssistantSettings, Settings, WebSettings, load_settings
+from edge.running import status
+from edge.settings.contacts import contact_of
+from edge.settings.home import HomeAssistantSettings, Settings, WebSettings, load_settings
 
 _MEGABYTE: Final = 1024 * 1024
 

@@ -7,7 +7,7 @@ import sys
 
 import structlog
 
-from edge.settings import LogSettings
+from edge.settings.home import LogSettings
 
 
 def set_up_logs(settings: LogSettings) -> None:

@@ -18,12 +18,12 @@ import structlog
 from edge.alerts.thresholds import Thresholds
 from edge.bluetooth.link import LinkState, LinkStatus, Packet
 from edge.clock import Clock
+from edge.household.sources import Sources
+from edge.household.wearable import NO_MEMORIES, Memories, Wearable, wearables_of
 from edge.readings import Alert, Assessment, Channel, Memory, Reading, Window
-from edge.risk_watch import RiskWatch, is_past
-from edge.rule_settings import rules_of
-from edge.settings import PersonSettings
-from edge.sources import Sources
-from edge.wearable import NO_MEMORIES, Memories, Wearable, wearables_of
+from edge.settings.home import PersonSettings
+from edge.settings.rules import rules_of
+from edge.watches.risk import RiskWatch, is_past
 from edge.wearables.procedure import Procedure
 
 # Windows wait here while the model is busy; one comes every 15 s or so, and a model takes a millisecond.

@@ -22,10 +22,10 @@ from edge.assess import SOURCE, Axis, alert_line, completed_windows
 from edge.errors import WrongUseError
 from edge.readings import CHANNELS, Alert, AlertState, Channel, Quality, Reading, Risk, Source
 from edge.recordings import KINDS, Kind, read_recording
-from edge.risk_watch import watch_risk
 from edge.risks.catalogue import load_models
-from edge.rule_settings import rules_of
-from edge.settings import Settings
+from edge.settings.home import Settings
+from edge.settings.rules import rules_of
+from edge.watches.risk import watch_risk
 
 # The column in which each vital sign is recorded, and the median that any recording of a person has. Our choice.
 _COLUMNS: Final[Mapping[Channel, tuple[str, tuple[float, float]]]] = MappingProxyType(

@@ -30,7 +30,7 @@ from cloud_sync.messages.parsing import DEFLATED, LARGEST_TEXT, Received, parse
 from cloud_sync.messages.sealing import sealed_id
 from cloud_sync.messages.topics import Kind
 from edge.errors import MessageError
-from edge.household_key import SecretKey
+from edge.telling.household_key import SecretKey
 
 TABLES: Final[Mapping[Kind, str]] = MappingProxyType(
     {

@@ -27,7 +27,7 @@ from cloud_sync.collector.reading import claimed_id, home_of, read
 from cloud_sync.collector.settings import CollectorSettings
 from cloud_sync.receipts import MOST_IDS, receipt, receipt_topic
 from edge.errors import BrokerError, DatabaseError, PoisonError, SettingsError
-from edge.household_key import SecretKey
+from edge.telling.household_key import SecretKey
 
 # Our choice: a database that restarts is back in a second or two, and a thousand homes wait meanwhile.
 FIRST_RETRY_S: Final = 0.25

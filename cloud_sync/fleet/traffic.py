@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cloud_sync.messages.making import Home, alert, hour_summary, minute_summaries
-from edge.pseudonyms import KEY_BYTES, Pseudonyms
 from edge.readings import Alert, AlertState, Channel, Explanation, OutboxMessage, Severity
 from edge.store.minutes import DirtyMinute
+from edge.telling.pseudonyms import KEY_BYTES, Pseudonyms
 
 # Our choice, after a day of one person with a strap: so many minutes in a message, an alert in so many hours.
 MINUTES_A_MESSAGE: Final = 15

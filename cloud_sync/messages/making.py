@@ -29,9 +29,9 @@ from cloud_sync.messages.bodies import (
     StatusMessage,
 )
 from cloud_sync.messages.topics import Kind, Topic
-from edge.household_key import PublicKey
-from edge.pseudonyms import Pseudonyms
 from edge.readings import CHANNELS, Alert, Channel, OutboxMessage, Priority
+from edge.telling.household_key import PublicKey
+from edge.telling.pseudonyms import Pseudonyms
 
 _COVERAGE_DIGITS: Final = 2
 # What is longer than this is deflated where that makes it shorter, bytes. Our choice: alerts and faults stay legible.

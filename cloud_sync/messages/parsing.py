@@ -28,7 +28,7 @@ from cloud_sync.messages.bodies import (
 from cloud_sync.messages.health import DevicesMessage, HealthMessage
 from cloud_sync.messages.topics import Kind, Topic
 from edge.errors import MessageError, Refused
-from edge.household_key import SecretKey
+from edge.telling.household_key import SecretKey
 
 # Bounds on a payload, and on what it unfolds to, bytes: ten times what a day of minutes of every channel takes.
 LARGEST_PAYLOAD: Final = 256 * 1024

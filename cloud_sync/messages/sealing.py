@@ -24,7 +24,7 @@ from nacl.public import PrivateKey, SealedBox
 from nacl.public import PublicKey as BoxKey
 
 from edge.errors import MessageError, Refused
-from edge.household_key import PublicKey, SecretKey
+from edge.telling.household_key import PublicKey, SecretKey
 
 MARK: Final = 0x01
 _ID_BYTES: Final = 16

@@ -13,7 +13,7 @@ VERSION: Final = 1
 _ROOT: Final = "hearthbeat"
 # Longer than any topic of ours can be: two ids of 32 and the longest kind.
 _LONGEST: Final = 128
-# Ids as the settings and the pseudonyms have them (edge.settings): nothing that a topic, path or log could trip over.
+# Ids as the settings and the pseudonyms have them (edge.settings.home): nothing that a path or log could trip over.
 _IDENTIFIER: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 
 

@@ -11,7 +11,7 @@ from edge.store.connection import Connection
 # What is kept of a person, table by table, and which rows are theirs. `names` is the person's number in other tables.
 _NAME: Final = "(SELECT id FROM names WHERE name = :person)"
 _SERIES: Final = "(SELECT id FROM series WHERE person = :person)"
-# What stands for an alert in the daily word is said in edge.daily_word.
+# What stands for an alert in the daily word is said in edge.daily.word.
 _ALERTS: Final = (
     "(SELECT id FROM alerts WHERE person = :person UNION SELECT id FROM claims WHERE person = :person "
     "UNION SELECT 'daily/' || :person)"

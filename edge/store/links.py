@@ -1,4 +1,4 @@
-"""The links that were pressed: none counts twice (see edge.links)."""
+"""The links that were pressed: none counts twice (see edge.buttons.links)."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edge.pseudonyms import Pseudonyms
 from edge.store.connection import Connection
+from edge.telling.pseudonyms import Pseudonyms
 
 
 def stored_pseudonyms(connection: Connection) -> Pseudonyms:

@@ -13,8 +13,8 @@ from typing import Final
 from sqlite_utils import Database, Migrations
 
 from edge.errors import StoreError
-from edge.pseudonyms import KEY_BYTES
 from edge.store.connection import Connection, store_error
+from edge.telling.pseudonyms import KEY_BYTES
 
 MIGRATIONS: Final = Migrations("hearthbeat")
 

@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Final, Self
 
 from edge.errors import StoreError
-from edge.pseudonyms import Pseudonyms
 from edge.readings import Alert, Assessment, Claim, Memory, Notification, OutboxMessage, Reading
 from edge.store import erasure
 from edge.store.alerts import Alerts
@@ -29,6 +28,7 @@ from edge.store.pseudonyms import stored_pseudonyms
 from edge.store.schema import migrate
 from edge.store.signals import Signals
 from edge.store.stretches import Stretches
+from edge.telling.pseudonyms import Pseudonyms
 
 DEFAULT_OUTBOX_BUDGET: Final = 64 * 1024 * 1024
 _MANY_PAGES: Final = 65_536

@@ -14,13 +14,13 @@ import structlog
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from edge import control
-from edge.control import NoDaemonError, Words
 from edge.errors import HearthbeatError
-from edge.supervision import ServiceManager, watchdog_period
+from edge.running import control
+from edge.running.control import NoDaemonError, Words
+from edge.running.supervision import ServiceManager, watchdog_period
 from edge.web.app import PATIENCE_S, Ask, make_app
 
-# Real seconds: how often the daemon is looked for, and told that this process is there (see edge.link_desk).
+# Real seconds: how often the daemon is looked for, and told that this process is there (see edge.buttons.desk).
 LOOK_EVERY_S: Final = 2.0
 HEARTBEAT_S: Final = 60.0
 # Real seconds that any connection may last, be it ever so slow, how many there may be, and how many from one address.

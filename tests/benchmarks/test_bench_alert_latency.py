@@ -28,7 +28,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from edge.bluetooth.link import Packet
 from edge.notify.phone import CALM_S
 from edge.pipeline import Pipeline
-from edge.settings import Settings
+from edge.settings.home import Settings
 from edge.virtual.rhythm import sinus
 from edge.virtual.wearable import VirtualWearable
 from edge.wearables.blood_pressure import MEASUREMENT

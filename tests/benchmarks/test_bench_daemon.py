@@ -13,9 +13,9 @@ import psutil
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from edge import status
 from edge.clock import AcceleratedClock
 from edge.readings import Channel
+from edge.running import status
 from edge.store.store import Store
 from edge.virtual.rhythm import sinus
 from tests.fakes.broker import Mosquitto, mosquitto

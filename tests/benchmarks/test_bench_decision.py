@@ -12,9 +12,9 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from edge.readings import Channel, Reading, Risk, Source
-from edge.risk_watch import watch_risk
 from edge.risks.catalogue import load_models
 from edge.signals import acceleration, glucose
+from edge.watches.risk import watch_risk
 
 ROUNDS = 30
 START = 1_800_000_000.0

@@ -18,11 +18,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from cloud_sync.broker import Broker
 from cloud_sync.publisher import WINDOW, Publisher
-from edge.precedence import UrgentExecutor, take_short_turns
 from edge.readings import OutboxMessage, Priority, Risk
-from edge.risk_watch import watch_risk
 from edge.risks.catalogue import load_models
+from edge.running.precedence import UrgentExecutor, take_short_turns
 from edge.store.store import Batch, Store
+from edge.watches.risk import watch_risk
 from tests.benchmarks.paho_loop import bare
 from tests.benchmarks.test_bench_decision import rr_packets
 from tests.fakes.broker import Arrival, Mosquitto, Subscriber, mosquitto

@@ -25,9 +25,9 @@ from cloud_sync.broker import Broker
 from cloud_sync.messages import Kind, Topic, sealing
 from cloud_sync.publisher import Publisher
 from edge.recorder import Recorder
-from edge.settings import Settings
+from edge.settings.home import Settings
 from edge.store.store import Batch, Store
-from edge.telling import Telling, home_of
+from edge.telling.telling import Telling, home_of
 from edge.virtual.recording import read_rr
 from tests.benchmarks.test_bench_store import START, grouped, hr_readings, rr_readings
 from tests.fakes.broker import Mosquitto, free_port, mosquitto

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from cloud_sync import messages
 from cloud_sync.messages.bodies import FaultMessage
-from edge.pseudonyms import Pseudonyms
 from edge.readings import Alert, AlertState, Channel, Explanation, FaultKind, OutboxMessage, Priority, Severity
 from edge.signals.summary import Summary
 from edge.store.minutes import DirtyMinute
+from edge.telling.pseudonyms import Pseudonyms
 
 MINUTE = DirtyMinute("anna", 29_666_667, revision=1, touches=7)
 SUMMARY = Summary(72, 0.98765, 3, 832.14159, 40.2, 700.0, 750.0, 830.0, 900.0, 1000.0)

@@ -13,7 +13,7 @@ from edge.alerts.faults import is_fault
 from edge.attending import Attending
 from edge.readings import Alert, AlertState, Channel, Risk, Severity
 from edge.recorder import Recorder
-from edge.settings import Settings
+from edge.settings.home import Settings
 from edge.store.store import Store
 
 MINUTE: Final = 60.0

@@ -37,7 +37,7 @@ from edge.attending import Attending
 from edge.errors import WrongUseError
 from edge.readings import Alert, AlertState, Channel, Explanation, Fault, FaultKind, Reading, Risk, Severity
 from edge.store.store import Batch, Store
-from edge.vital_watch import watch_vitals
+from edge.watches.vital import watch_vitals
 from tests.edge.alert_checks import HOME, MINUTE, Checks, Told
 from tests.fakes.alert_house import DirectRecorder
 

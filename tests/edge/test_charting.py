@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from edge.charting import MOST_POINTS, Charting, chart_of
-from edge.nights import RESTING_HEART_RATE, night_bounds
 from edge.notify.charts import Chart
 from edge.readings import CHANNELS, AlertState, Channel, Explanation, Quality, Reading, Risk
-from edge.settings import PersonSettings, WearableSettings
+from edge.settings.home import PersonSettings, WearableSettings
 from edge.store.store import Batch, Store
+from edge.watches.nights import RESTING_HEART_RATE, night_bounds
 from tests.edge.store.samples import START, TICK_MS, alert, assessment, notification, rr
 
 STRAP, WATCH = "A0:9E:1A:00:00:01", "A0:9E:1A:00:00:02"

@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 import pytest
 from rich.console import Console
 
-from edge import status_view
 from edge.cli import main
-from edge.settings import load_settings
-from edge.status import stored
-from tests.edge.test_settings import GOOD
+from edge.commands import status_view
+from edge.running.status import stored
+from edge.settings.home import load_settings
+from tests.edge.settings.test_home import GOOD
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:

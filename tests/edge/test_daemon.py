@@ -12,9 +12,9 @@ import structlog
 from edge.clock import EARLIEST_TRUE_TIME
 from edge.daemon import Daemon
 from edge.errors import HearthbeatError
-from edge.settings import Settings, WearableSettings
-from edge.supervision import ServiceManager
-from edge.wearable import Memories
+from edge.household.wearable import Memories
+from edge.running.supervision import ServiceManager
+from edge.settings.home import Settings, WearableSettings
 from tests.fakes.clock import ManualClock
 
 

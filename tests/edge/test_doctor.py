@@ -12,8 +12,8 @@ import pytest
 from edge.bluetooth.radio import Radio
 from edge.cli import main
 from edge.doctor import Check, Doctor, Verdict
-from edge.settings import WebSettings
-from edge.status import STORE_NAME
+from edge.running.status import STORE_NAME
+from edge.settings.home import WebSettings
 from edge.store.store import Store
 from edge.virtual.radio import VirtualRadio
 from tests.fakes.broker import Mosquitto

@@ -15,11 +15,11 @@ from edge.bluetooth.link import Packet
 from edge.pipeline import Pipeline
 from edge.readings import Alert, Channel, Quality, Reading, Risk, Source, Window
 from edge.recorder import Recorder
-from edge.risk_watch import SILENCE_S, RiskWatch, is_past, series_span, stored_windows, watch_risk
 from edge.risks.catalogue import load_models
-from edge.settings import PersonSettings
+from edge.settings.home import PersonSettings
 from edge.signals import acceleration
 from edge.store.store import Store
+from edge.watches.risk import SILENCE_S, RiskWatch, is_past, series_span, stored_windows, watch_risk
 from edge.wearables.continuous_glucose import MEASUREMENT as CGM
 from edge.wearables.profile import Session
 from tests.fakes.clock import ManualClock

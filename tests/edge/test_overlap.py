@@ -11,10 +11,10 @@ from edge.alerts.overlap import GLUCOSE_VERY_LOW, waits
 from edge.alerts.thresholds import Thresholds
 from edge.alerts.vital_rules import DEFAULTS
 from edge.readings import Alert, AlertState, Explanation, Risk, Severity, Source
-from edge.risk_watch import watch_risk
 from edge.risks.catalogue import MODELS
 from edge.risks.model import RiskModel
 from edge.signals.glucose import readings_of
+from edge.watches.risk import watch_risk
 
 HOUR, MINUTE = 3600.0, 60.0
 Level = Callable[[float], float]

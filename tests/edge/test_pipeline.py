@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from edge.bluetooth.link import LinkState, LinkStatus, Packet
 from edge.pipeline import Pipeline
 from edge.readings import Alert, AlertState, Assessment, Channel, Memory, Quality, Reading, Risk, Window
-from edge.risk_watch import SILENCE_S, RiskWatch, stored_windows, watch_risk
 from edge.risks.catalogue import load_models
-from edge.settings import PersonSettings
+from edge.settings.home import PersonSettings
 from edge.virtual.rhythm import atrial_fibrillation, sinus
+from edge.watches.risk import SILENCE_S, RiskWatch, stored_windows, watch_risk
 from edge.wearables.continuous_glucose import MEASUREMENT as CGM
 from edge.wearables.continuous_glucose import CgmRecord
 from edge.wearables.continuous_glucose import encode as encode_cgm

@@ -11,7 +11,7 @@ import pytest
 
 from edge.cli import main
 from edge.virtual.rhythm import atrial_fibrillation, sinus
-from tests.edge.test_settings import GOOD
+from tests.edge.settings.test_home import GOOD
 
 
 def spo2(path: Path, levels: list[float]) -> str:

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from cloud_sync.messages import Home
-from edge import control
 from edge.attending import Attending
 from edge.cli import main
 from edge.readings import Alert, AlertState, Explanation, Notification, Risk, Severity
 from edge.recorder import Recorder
-from edge.settings import Settings, load_settings
+from edge.running import control
+from edge.settings.home import Settings, load_settings
 from edge.store.store import Store
 from tests.fakes.clock import ManualClock
 

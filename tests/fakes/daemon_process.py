@@ -16,7 +16,7 @@ from edge.bluetooth.link import SILENCE_LIMIT_S
 from edge.clock import AcceleratedClock
 from edge.daemon import Daemon
 from edge.logs import set_up_logs
-from edge.settings import load_settings
+from edge.settings.home import load_settings
 from tests.conftest import CHECKOUT
 
 # The daemon installs without pandas, which sqlite-utils would load where a test's dependency has brought it.

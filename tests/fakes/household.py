@@ -11,11 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from edge import status
 from edge.bluetooth.radio import Radio
 from edge.daemon import Daemon
 from edge.readings import Channel
-from edge.settings import Settings
+from edge.running import status
+from edge.settings.home import Settings
 from edge.store.signals import Series
 from edge.store.store import Store
 from edge.virtual.phone import VirtualPhone

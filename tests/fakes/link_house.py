@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.attending import Attending
-from edge.link_desk import LinkDesk
+from edge.buttons.desk import LinkDesk
 from edge.readings import Alert, Button, Notification, Severity
 from edge.recorder import Recorder
 from edge.store.store import Store

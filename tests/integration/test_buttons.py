@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from edge.bluetooth.radio import Radio
 from edge.daemon import Daemon
 from edge.readings import Alert, AlertState, Explanation, Risk, Severity
-from edge.settings import Settings
+from edge.settings.home import Settings
 from edge.store.store import Store
 from edge.virtual.radio import VirtualRadio
 from edge.virtual.time import VirtualClock

@@ -20,7 +20,7 @@ from cloud_sync.commands import Verb, command_topic, make_command, result_topic
 from cloud_sync.signing import COMMAND, sign, write_public_key
 from edge.daemon import Daemon
 from edge.risks.catalogue import MODELS
-from edge.settings import load_settings
+from edge.settings.home import load_settings
 from tests.fakes.broker import Mosquitto, Subscriber, mosquitto, subscriber
 
 __all__ = ["mosquitto", "subscriber"]

@@ -21,12 +21,12 @@ import pytest
 
 from cloud_sync.messages import Kind, parse
 from cloud_sync.messages.bodies import MinutesMessage
-from edge import status
 from edge.clock import AcceleratedClock
 from edge.readings import AlertState, Channel
 from edge.risks.catalogue import MODELS
+from edge.running import status
 from edge.store.store import Store
-from edge.telling import GRACE_S
+from edge.telling.telling import GRACE_S
 from edge.virtual.phone import VirtualPhone
 from edge.virtual.rhythm import atrial_fibrillation, sinus
 from tests.fakes import home_assistant_schema, schema

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from dbus_fast import Variant
 
-from edge import status
 from edge.clock import SystemClock
-from edge.settings import load_settings
+from edge.running import status
+from edge.settings.home import load_settings
 from edge.virtual.strap import VirtualStrap
 from tests.conftest import CHECKOUT
-from tests.edge.test_settings_file import SHIPPED
+from tests.edge.settings.test_file import SHIPPED
 from tests.fakes.bluez_objects import DEVICE
 from tests.fakes.home import VirtualHome, virtual_home
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge import status
+from edge.running import status
 from edge.store.store import Store
 from edge.virtual import polar_band
 from edge.virtual.polar_band import VirtualPolarBand

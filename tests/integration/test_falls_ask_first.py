@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from edge import control
 from edge.bluetooth.radio import Radio
 from edge.daemon import Daemon
 from edge.readings import Alert, AlertState, Explanation, Risk, Severity
-from edge.settings import Settings
+from edge.running import control
+from edge.settings.home import Settings
 from edge.virtual.phone import ShownMessage, VirtualPhone
 from edge.virtual.radio import VirtualRadio
 from edge.virtual.time import VirtualClock

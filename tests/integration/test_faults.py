@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from edge import status
 from edge.bluetooth.link import SILENCE_LIMIT_S
 from edge.bluetooth.radio import Radio
 from edge.clock import AcceleratedClock
 from edge.daemon import Daemon
 from edge.doctor import Doctor, Verdict
 from edge.readings import AlertState, FaultKind
-from edge.settings import Settings
+from edge.running import status
+from edge.settings.home import Settings
 from edge.store.store import Store
 from edge.virtual.phone import VirtualPhone
 from edge.virtual.radio import VirtualRadio

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from edge import status
+from edge.running import status
 from tests.conftest import CHECKOUT
 from tests.fakes.message_bus import MessageBusDaemon
 

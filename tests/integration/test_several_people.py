@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from edge import status
 from edge.bluetooth.link import SILENCE_LIMIT_S
 from edge.bluetooth.radio import Radio
 from edge.clock import AcceleratedClock
 from edge.daemon import Daemon
 from edge.readings import Channel
-from edge.settings import Settings
+from edge.running import status
+from edge.settings.home import Settings
 from edge.store.store import Store
 from edge.virtual.strap import VirtualStrap
 from tests.fakes.home import VirtualHome

@@ -27,10 +27,10 @@ from edge.bluetooth.radio import Radio
 from edge.daemon import Daemon
 from edge.notify.phone import Delivery, Host, Message, PhoneChannel
 from edge.readings import Alert, Reading
-from edge.settings import Settings
-from edge.status import STORE_NAME
+from edge.running.status import STORE_NAME
+from edge.running.supervision import ServiceManager
+from edge.settings.home import Settings
 from edge.store.store import Store
-from edge.supervision import ServiceManager
 from tests.fakes.clock import ManualClock
 
 # A day in winter at half past nine, wherever this machine is: by day, and before the night's verdict is told.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.settings import DEFAULT_WEB_SOCKET, load_settings
+from edge.settings.home import DEFAULT_WEB_SOCKET, load_settings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 UNIT = CHECKOUT / "systemd" / "hearthbeat.service"

@@ -20,8 +20,6 @@ from edge.alerts.thresholds import Threshold, ThresholdRule
 from edge.alerts.vital_rules import DEFAULTS
 from edge.alerts.wearable_faults import WearableFaults
 from edge.bluetooth.trouble import RadioState, RadioStatus
-from edge.news2_watch import NEWS2
-from edge.nights import RESTING_HEART_RATE
 from edge.notify.alert_words import OTHER_CRITICAL, WORDS
 from edge.notify.fault_words import FAULT_WORDS
 from edge.notify.languages import language_of, languages
@@ -33,6 +31,8 @@ from edge.signals.news2 import Vitals, news2
 from edge.signals.night_baseline import Night, judge_nights
 from edge.store.assessments import read_explanation, write_explanation
 from edge.store.store import Batch, Store
+from edge.watches.news2 import NEWS2
+from edge.watches.nights import RESTING_HEART_RATE
 
 AT = 1_780_000_000.0
 KINDS = [*Risk, RESTING_HEART_RATE, NEWS2, *(rule.name for rule in DEFAULTS)]

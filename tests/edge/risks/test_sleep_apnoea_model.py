@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from edge.readings import Alert, Assessment, Source
-from edge.risk_watch import watch_risk
 from edge.risks.catalogue import MODELS
 from edge.risks.model import RiskModel
 from edge.signals.rr_series import readings_of
+from edge.watches.risk import watch_risk
 
 
 def night(hours: float, *, swing: float) -> list[tuple[Assessment, Alert | None]]:

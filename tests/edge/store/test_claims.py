@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.claims import Measurement, claims_of
+from edge.household.claims import Measurement, claims_of
 from edge.readings import CHANNELS, NOBODY, Channel, Claim, Notification, Reading, Severity
 from edge.store.claims import ClaimState
 from edge.store.store import Batch, Store

@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 
 from edge.bluetooth.packet import Packet
 from edge.errors import HearthbeatError
+from edge.household.wearable import Wearable, wearables_of
 from edge.readings import CHANNELS, Channel, Quality, Reading
-from edge.settings import PersonSettings
-from edge.wearable import Wearable, wearables_of
+from edge.settings.home import PersonSettings
 from edge.wearables import (
     BY_CHARACTERISTIC,
     battery,

@@ -11,7 +11,7 @@ import pytest
 from edge.bluetooth.link import Packet
 from edge.pipeline import Pipeline
 from edge.readings import CHANNELS, Alert, Assessment, Channel, Memory, Quality, Reading
-from edge.settings import PersonSettings
+from edge.settings.home import PersonSettings
 from edge.store.store import Batch, Store
 from edge.wearables import (
     blood_pressure,

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from edge import control
 from edge.cli import main
-from edge.control import Words
 from edge.errors import HearthbeatError
 from edge.readings import Button
+from edge.running import control
+from edge.running.control import Words
 from edge.web import pages, server
 from edge.web.app import Ask
 from edge.web.limits import ADDRESS_BURST, ALL_BURST, FORGED_COST, MOST_ADDRESSES, Limits

@@ -1,0 +1,1 @@
+"""What the home hears from afar: commands, settings, models."""

@@ -1,0 +1,1 @@
+"""The links behind the buttons of a notification."""

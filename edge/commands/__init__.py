@@ -1,0 +1,1 @@
+"""The subcommands of `hearthbeat`, a file for each group."""

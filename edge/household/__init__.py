@@ -1,0 +1,1 @@
+"""Who lives here, what they wear and share, and whose a measurement is."""

@@ -1,0 +1,1 @@
+"""The daemon's own life: start, supervision, status, the control socket, upkeep."""

@@ -1,0 +1,1 @@
+"""hearthbeat.toml: what may stand in it, and how it is changed."""
