@@ -26,7 +26,7 @@ demo: $(VENV)/installed-demo
 
 test: lint
 	@tests/debian-packages
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ import statistics
 from collections import Counter
 from typing import Any, Final, NamedTuple
 
+from cloud_sync.messages import Home
 from edge.alerts.faults import is_fault
 from edge.attending import Attending
 from edge.readings import Alert, AlertState, Channel, Risk, Severity
@@ -135,9 +136,10 @@ class Checks:
                 "json_extract(payload, '$.state') FROM outbox"
             )
         )
+        home = Home("home", self.store.pseudonyms)
         for alert in self.stored:
-            assert topics[alert.id, "raised"] >= 1
-            assert topics[alert.id, "cleared"] == (alert.state is AlertState.CLEARED)
+            assert topics[home.episode(alert.id), "raised"] >= 1
+            assert topics[home.episode(alert.id), "cleared"] == (alert.state is AlertState.CLEARED)
 
     def nobody_is_told_twice_nor_left_out(self) -> None:
         told: dict[tuple[str, str], Counter[str]] = {}

@@ -13,7 +13,7 @@ from edge.readings import Severity
 from edge.settings.home import load_settings
 from tests.fakes.alert_house import FAMILY
 
-EXAMPLE = Path(__file__).parents[2] / "systemd" / "hearthbeat.toml"
+EXAMPLE = Path(__file__).parents[3] / "systemd" / "hearthbeat.toml"
 
 
 def written(folder: Path, care: str) -> Path:
