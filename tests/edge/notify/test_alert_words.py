@@ -38,7 +38,7 @@ AT = 1_780_000_000.0
 KINDS = [*Risk, RESTING_HEART_RATE, NEWS2, *(rule.name for rule in DEFAULTS)]
 # What stays Latin in a Chinese text: names, units, and what is called so in Chinese, too.
 LATIN = {"Ann", "Hearthbeat", "NEWS", "mmol", "mmHg", "URL", "frozen", "min", "timedatectl"}
-COMMANDS = set(["sudo", "systemctl", "restart", "hearthbeat", "web", "alerts", "notify", "test"])
+COMMANDS = {"sudo", "systemctl", "restart", "hearthbeat", "web", "alerts", "notify", "test"}
 
 
 def raised_by(rule: ThresholdRule) -> Alert:
