@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import pytest
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from edge import daemon as daemon_module
 from edge.bluetooth.link import LinkState, LinkStatus, Packet
@@ -237,6 +238,9 @@ async def telling(story: Story, folder: Path) -> AsyncIterator[Teller]:
     with pytest.MonkeyPatch.context() as patch:
         teller = Teller(story, folder)
         patch.setattr(ThreadPoolExecutor, "submit", _at_once)
+        # What has a time of day goes by the machine's clock, which is not the story's.
+        patch.setattr(AsyncIOScheduler, "start", lambda _: None)
+        patch.setattr(AsyncIOScheduler, "shutdown", lambda _, **__: None)
         patch.setattr(daemon_module, "SendingProcess", lambda: _Phones(teller))
         yield teller
 
