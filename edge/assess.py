@@ -17,6 +17,8 @@ from typing import Any, Final, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.alerts.thresholds import Thresholds
+from edge.alerts.vital_rules import DEFAULTS
 from edge.errors import ModelError, RecordingError
 from edge.readings import Alert, AlertState, Assessment, Reading, Source, Window
 from edge.recordings import KINDS, read_recording
@@ -29,18 +31,26 @@ SOURCE: Final = Source(person="recording", device="recording")
 def assess_recording(kind: str, recording: Path, out: Path | None, *, models: Path | None = None) -> None:
     """Write every assessment and alert of a CSV recording as JSON lines, each risk of its kind in one pass.
 
-    `kind` is a key of KINDS. Raises RecordingError for a file that cannot be read or holds values that cannot be,
-    ModelError for a damaged model, or where no model is fed with this kind.
+    Of a kind that no model looks at, such as SpO2, the default rules tell their alerts. `kind` is a key of KINDS.
+    Raises RecordingError for a file that cannot be read or holds values that cannot be, ModelError for a damaged model,
+    or where neither model nor rule looks at this kind.
     """
     facts = KINDS[kind]
     times, values = read_recording(recording, facts)
     fitting = [model for model in load_models(models).values() if model.channel is facts.channel]
-    if not fitting:
+    rules = [] if fitting else [rule for rule in DEFAULTS if rule.channel is facts.channel]
+    if not fitting and not rules:
         where = str(models or MODELS)
         raise ModelError(f"no model looks at {facts.channel.value}", where=where, mend="install such a model")
     watches = [watch_risk(SOURCE.person, model) for model in fitting]
     axis = Axis(times, facts.tolerance_s)
     with _writer(out) as lines:
+        if rules:
+            vitals = Thresholds(SOURCE.person, rules)
+            for reading in facts.readings_of(SOURCE, times, values):
+                for told in vitals.push(reading, reading.received_at):
+                    print(json.dumps(alert_line(told, axis)), file=lines)
+            return
         for completed in completed_windows(watches, facts.readings_of(SOURCE, times, values)):
             for window, watch in sorted(completed, key=lambda one: one[0].end):
                 assessment, alert = watch.judge(window)

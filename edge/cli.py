@@ -88,7 +88,7 @@ def _add_demo(commands: Commands) -> None:
 def _add_assess(commands: Commands) -> None:
     assess = commands.add_parser("assess", help="a recording through the production path")
     assess.add_argument(
-        "--kind", required=True, choices=["rr_intervals", "accelerometer", "glucose"], help="what the recording holds"
+        "--kind", required=True, choices=["rr_intervals", "accelerometer", "glucose", "spo2"], help="what it holds"
     )
     assess.add_argument("--input", required=True, type=Path, metavar="FILE", help="CSV with a header")
     assess.add_argument("--out", type=Path, metavar="FILE", help="JSON lines (standard output)")

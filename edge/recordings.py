@@ -6,6 +6,7 @@ import csv
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import RecordingError
-from edge.readings import Channel, Reading, Source
+from edge.readings import CHANNELS, Channel, Quality, Reading, Source
 from edge.signals import acceleration, glucose, rr_series
 
 TIME: Final = "time_s"
@@ -36,6 +37,42 @@ class Kind:
     typical: tuple[float, float]
     tolerance_s: float
     other_units: tuple[tuple[float, str, str], ...]
+
+
+# The column in which each vital sign is recorded, and the median that any recording of a person has. Our choice.
+_COLUMNS: Final[Mapping[Channel, tuple[str, tuple[float, float]]]] = MappingProxyType(
+    {
+        Channel.SPO2: ("percent", (50.0, 100.0)),
+        Channel.HEART_RATE: ("bpm", (20.0, 300.0)),
+        Channel.TEMPERATURE: ("celsius", (24.0, 46.5)),
+        Channel.SYSTOLIC: ("systolic_mmhg", (40.0, 300.0)),
+        Channel.DIASTOLIC: ("diastolic_mmhg", (20.0, 250.0)),
+        Channel.GLUCOSE: ("mg_dl", (30.0, 600.0)),
+        Channel.BLOOD_GLUCOSE: ("mg_dl", (30.0, 600.0)),
+    }
+)
+_OTHER_UNITS: Final[Mapping[Channel, tuple[tuple[float, str, str], ...]]] = MappingProxyType(
+    {
+        Channel.SPO2: ((1.01, "shares of one, not percent", "multiply percent by 100"),),
+        Channel.GLUCOSE: ((30.0, "mmol/L, not mg/dL", "multiply mg_dl by 18.016"),),
+        Channel.BLOOD_GLUCOSE: ((30.0, "mmol/L, not mg/dL", "multiply mg_dl by 18.016"),),
+    }
+)
+
+
+def vital_kind(channel: Channel) -> Kind:
+    """How single values of a vital sign are recorded."""
+    column, typical = _COLUMNS[channel]
+    return Kind(channel, (column,), partial(_readings, channel), typical, 0.001, _OTHER_UNITS.get(channel, ()))
+
+
+def _readings(
+    channel: Channel, source: Source, times: NDArray[np.float64], values: NDArray[np.float64]
+) -> Iterator[Reading]:
+    facts = CHANNELS[channel]
+    for time, value in zip(times.tolist(), values.tolist(), strict=True):
+        quality = Quality.GOOD if facts.low <= value <= facts.high else Quality.OUT_OF_RANGE
+        yield Reading(source.person, source.device, channel, facts.unit, time, time, (value,), quality)
 
 
 # RR intervals: 10 ms would be 6,000 bpm. Acceleration: a sensor at rest or in wear measures about the gravity of
@@ -70,6 +107,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             tolerance_s=0.001,
             other_units=((30.0, "mmol/L, not mg/dL", "multiply mg_dl by 18.016"),),
         ),
+        "spo2": vital_kind(Channel.SPO2),
     }
 )
 

@@ -6,11 +6,9 @@ on the recording's own axis.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -20,32 +18,13 @@ from edge.alerts.thresholds import ThresholdRule, Thresholds
 from edge.alerts.vital_rules import DEFAULTS
 from edge.assess import SOURCE, Axis, alert_line, completed_windows
 from edge.errors import WrongUseError
-from edge.readings import CHANNELS, Alert, AlertState, Channel, Quality, Reading, Risk, Source
-from edge.recordings import KINDS, Kind, read_recording
+from edge.readings import Alert, AlertState, Reading, Risk
+from edge.recordings import KINDS, Kind, read_recording, vital_kind
 from edge.risks.catalogue import load_models
 from edge.settings.home import Settings
 from edge.settings.rules import rules_of
 from edge.watches.risk import watch_risk
 
-# The column in which each vital sign is recorded, and the median that any recording of a person has. Our choice.
-_COLUMNS: Final[Mapping[Channel, tuple[str, tuple[float, float]]]] = MappingProxyType(
-    {
-        Channel.SPO2: ("percent", (50.0, 100.0)),
-        Channel.HEART_RATE: ("bpm", (20.0, 300.0)),
-        Channel.TEMPERATURE: ("celsius", (24.0, 46.5)),
-        Channel.SYSTOLIC: ("systolic_mmhg", (40.0, 300.0)),
-        Channel.DIASTOLIC: ("diastolic_mmhg", (20.0, 250.0)),
-        Channel.GLUCOSE: ("mg_dl", (30.0, 600.0)),
-        Channel.BLOOD_GLUCOSE: ("mg_dl", (30.0, 600.0)),
-    }
-)
-_OTHER_UNITS: Final[Mapping[Channel, tuple[tuple[float, str, str], ...]]] = MappingProxyType(
-    {
-        Channel.SPO2: ((1.01, "shares of one, not percent", "multiply percent by 100"),),
-        Channel.GLUCOSE: ((30.0, "mmol/L, not mg/dL", "multiply mg_dl by 18.016"),),
-        Channel.BLOOD_GLUCOSE: ((30.0, "mmol/L, not mg/dL", "multiply mg_dl by 18.016"),),
-    }
-)
 _DAY_S: Final = 86_400.0
 
 
@@ -57,7 +36,7 @@ def simulate(name: str, recording: Path, settings: Settings | None, person: str 
     """
     rules = {rule.name: rule for rule in _rules(settings, person)}
     if name in rules:
-        kind = _kind_of(rules[name].channel)
+        kind = vital_kind(rules[name].channel)
         times, values = read_recording(recording, kind)
         lines = [alert_line(alert, Axis(times, 0.001)) for alert in _of_rule(rules[name], kind, times, values)]
     elif name in set(Risk):
@@ -86,20 +65,6 @@ def _rules(settings: Settings | None, person: str | None) -> Sequence[ThresholdR
     given = people[chosen].rules
     # One may want to know what a rule would do that is off.
     return rules_of([rule.model_copy(update={"on": True}) for rule in given])
-
-
-def _kind_of(channel: Channel) -> Kind:
-    column, typical = _COLUMNS[channel]
-    return Kind(channel, (column,), partial(_readings, channel), typical, 0.001, _OTHER_UNITS.get(channel, ()))
-
-
-def _readings(
-    channel: Channel, source: Source, times: NDArray[np.float64], values: NDArray[np.float64]
-) -> Iterator[Reading]:
-    facts = CHANNELS[channel]
-    for time, value in zip(times.tolist(), values.tolist(), strict=True):
-        quality = Quality.GOOD if facts.low <= value <= facts.high else Quality.OUT_OF_RANGE
-        yield Reading(source.person, source.device, channel, facts.unit, time, time, (value,), quality)
 
 
 def _of_rule(

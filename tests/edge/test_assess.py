@@ -183,3 +183,11 @@ def test_real_people(record: str, expected: str | None, tmp_path: Path, recordin
     states = [line["state"] for line in of_type(lines, "alert", AF)]
     assert (states[0] if states else None) == expected
     assert states == ["raised", "cleared"] * (len(states) // 2) + ["raised"] * (len(states) % 2)
+
+
+def test_oxygen_is_judged_by_the_default_rules(tmp_path: Path) -> None:
+    percent = [96] * 900 + [90] * 1500 + [96] * 1200
+    recording = tmp_path / "night.csv"
+    recording.write_text("\n".join(["time_s,percent", *(f"{at},{value}" for at, value in enumerate(percent))]) + "\n")
+    told = [(line["kind"], line["state"], line["at"]) for line in assess(recording, "spo2")]
+    assert told == [("spo2_low", "raised", 1500.0), ("spo2_low", "cleared", 3000.0)]
