@@ -124,13 +124,13 @@ class Facts:
 def facts_of(
     store: Store, person: PersonSettings, start: float, end: float, now: float, zone: tzinfo | None = None
 ) -> Facts | None:
-    """The facts of a stretch of whole days as of `now`; None where nothing was measured lately at all.
+    """The facts of a stretch of whole days as of `now`; None where nothing was measured lately at all, or only since.
 
     Nights are those of `zone`, None is the machine's.
 
     Raises StoreError.
     """
-    lately = [channel for channel in STEADY if store.signals.devices(person.id, channel, start - WORN_LATELY_S)]
+    lately = [channel for channel in STEADY if _was_worn(store, person.id, channel, start - WORN_LATELY_S, end)]
     spots = _spots(store, person.id, start, end)
     if not lately and not spots:
         return None
@@ -163,6 +163,15 @@ def facts_of(
         alerts=theirs,
         faults=faults,
     )
+
+
+def _was_worn(store: Store, person: str, channel: Channel, since: float, end: float) -> bool:
+    """Whether something measured a channel after `since`, and had begun before `end`."""
+    for device in store.signals.devices(person, channel, since):
+        span = store.signals.span(person, channel, device)
+        if span is not None and span[0] < end:
+            return True
+    return False
 
 
 def _heart_rate(store: Store, person: str, start: float, end: float) -> tuple[float, Spread | None]:

@@ -100,7 +100,7 @@ class VirtualHousehold:
                     }
                     for person, worn in people.items()
                 ],
-                "contacts": [{"id": "phone", "url": self.phone}],
+                "contacts": [{"id": "phone", "url": self.phone, "daily_word": "never"}],
             }
         )
 

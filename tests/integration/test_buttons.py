@@ -42,7 +42,7 @@ async def daemon_of(folder: Path, ntfy: NtfyServer, port: int) -> AsyncIterator[
         {
             "home": {"state_directory": folder / "state", "models_directory": folder / "models"},
             "people": [{"id": "anna", "name": "Anna", "contacts": ["bert"]}],
-            "contacts": [{"id": "bert", "url": ntfy.url}],
+            "contacts": [{"id": "bert", "url": ntfy.url, "daily_word": "never"}],
             "web": {
                 "url": f"http://127.0.0.1:{port}",
                 "listen": "127.0.0.1",

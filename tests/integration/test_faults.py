@@ -50,7 +50,7 @@ def settings_of(folder: Path, phone: VirtualPhone, addresses: list[str]) -> Sett
                 }
                 for name, address in zip(names, addresses, strict=False)
             ],
-            "contacts": [{"id": "phone", "url": phone.url}],
+            "contacts": [{"id": "phone", "url": phone.url, "daily_word": "never"}],
         }
     )
 

@@ -34,7 +34,7 @@ async def living(folder: Path, clock: AcceleratedClock, people: dict[str, list[V
                 {"id": person, "contacts": ["phone"], "wearables": [{"address": strap.address} for strap in straps]}
                 for person, straps in people.items()
             ],
-            "contacts": [{"id": "phone", "url": "json://127.0.0.1:9"}],
+            "contacts": [{"id": "phone", "url": "json://127.0.0.1:9", "daily_word": "never"}],
         }
     )
     daemon = Daemon(

@@ -224,6 +224,12 @@ def test_who_wears_nothing_any_more_is_not_told_of_day_after_day(store: Store, t
     assert word_of(store, settings, Due(settings.people[0], settings.contacts[0], TODAY, 1), NOW, UTC) is None
 
 
+def test_a_home_that_began_today_has_nothing_to_say_of_yesterday(store: Store, tmp_path: Path) -> None:
+    keep_minutes(store, MIDNIGHT + 8.0 * 3600.0, MIDNIGHT + 8.4 * 3600.0, 70.0)
+    settings = home(tmp_path)
+    assert word_of(store, settings, Due(settings.people[0], settings.contacts[0], TODAY, 1), NOW, UTC) is None
+
+
 def test_samples_that_say_nothing_of_the_person_do_not_count(store: Store, tmp_path: Path) -> None:
     times = np.arange(MIDNIGHT - 10 * 3600.0, MIDNIGHT, 60.0)
     off = [Reading("anna", STRAP, Channel.HEART_RATE, "bpm", at, at, (190.0,), Quality.NO_CONTACT) for at in times]

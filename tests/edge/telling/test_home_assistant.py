@@ -341,8 +341,8 @@ async def test_a_daemon_that_is_cut_off_is_offline_until_it_is_back(mosquitto: M
         assert connection is not None
         with suppress(OSError):
             cast("socket.socket", connection).shutdown(socket.SHUT_RDWR)
-        arrivals = await here.until(lambda arrivals: len(values(arrivals, f"{ROOT}/status")) == 3)
-        assert values(arrivals, f"{ROOT}/status") == ["online", "offline", "online"]
+        # What was on its way when the connection ended may come twice.
+        await here.until(lambda arrivals: values(arrivals, f"{ROOT}/status")[-2:] == ["offline", "online"])
 
 
 async def test_a_broker_that_is_away_is_told_and_found_again(tmp_path: Path) -> None:
