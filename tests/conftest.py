@@ -12,11 +12,6 @@ import structlog
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes minutes, so that the other process has all the rest to do meanwhile."""
-    items.sort(key=lambda item: item.get_closest_marker("takes_minutes") is None)
-
-
 @pytest.fixture(scope="session")
 def recordings() -> Path:
     """The folder of public recordings; the test is skipped where there is none."""

@@ -209,7 +209,6 @@ async def test_a_person_in_af_is_told_why_and_the_broker_has_it(
     assert "anna" not in (tmp_path / "daemon.log").read_text().replace('"person": "anna"', "")
 
 
-@pytest.mark.takes_minutes
 @pytest.mark.timeout(400)
 async def test_kill_9_twenty_times_and_a_broker_that_comes_and_goes(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
