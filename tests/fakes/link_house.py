@@ -67,6 +67,7 @@ async def link_house(alerts: AlertHouse, recorder_type: type[Recorder] = DirectR
             contacts=lambda: alerts.settings.contacts,
             attending=lambda: attending,
             snapshot=snapshot,
+            machine=alerts.clock,
         )
         async with desk.serving():
             yield LinkHouse(alerts, attending, desk, store)

@@ -38,6 +38,7 @@ async def test_the_simulated_story_ends_at_its_first_alert() -> None:
     assert "phone: [Acknowledge] is pressed: Thank you. It is noted that you see to it." in printed
     assert "broker: hearthbeat/v1/demo/wearer/alert" in printed
     assert "1 AF alert raised, 0 cleared" in printed
+    assert "do not work" not in printed, "nothing is cried wolf at"
 
 
 async def test_a_calm_beginning_ends_without_an_alert() -> None:
