@@ -28,8 +28,8 @@ from edge.risks.interpreter import RUNTIMES, Runtime, installed_runtime
 from edge.risks.model import RiskModel
 from edge.store.store import Batch, Store
 
-# Their packages come with the extra `demo`, which no household needs.
-OF_THE_DEMO = ("edge.demo", "edge.virtual")
+# Their packages come with the extras `demo` and `collector`, which no household needs.
+OF_NO_HOUSEHOLD = ("edge.demo", "edge.virtual", "cloud_sync.collector", "cloud_sync.fleet")
 SOURCE = Source(person="recording", device="recording")
 
 
@@ -62,7 +62,7 @@ def import_all() -> int:
         module.name
         for package in (edge, cloud_sync)
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-        if not module.name.startswith(OF_THE_DEMO)
+        if not module.name.startswith(OF_NO_HOUSEHOLD)
     ]
     for name in names:
         importlib.import_module(name)

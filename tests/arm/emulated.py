@@ -88,5 +88,5 @@ def _install(copy: Path, made: Path) -> None:
     (wheel,) = made.glob("*.whl")
     platforms = [f"--platform={name}" for name in _PLATFORMS]
     target = (*platforms, "--implementation=cp", f"--python-version={_PYTHON}", "--only-binary=:all:")
-    run(*pip, "install", *quiet, *target, f"--target={made / 'site'}", str(wheel))
+    run(*pip, "install", *quiet, *target, f"--target={made / 'site'}", f"{wheel}[web]")
     run(*pip, "install", *quiet, *target, f"--target={made / 'successor'}", "--no-deps", _SUCCESSOR)

@@ -35,6 +35,11 @@ FLOATS_APART = 1e-5
 ELSEWHERE, HERE = "aarch64", "here"
 
 
+def oxygen() -> list[str]:
+    """An hour of SpO2, a quarter of it low."""
+    return [f"{second},{90 if 1200 <= second < 2100 else 96}" for second in range(3600)]
+
+
 @pytest.fixture(scope="module")
 def arm() -> Emulated:
     return emulated()
@@ -48,7 +53,8 @@ def folder(arm: Emulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shapes = {risk.value: (64, *model.network.input_shape[1:]) for risk, model in MODELS.items()}
     inputs = {risk: chance.integers(-128, 128, shape, np.int8) for risk, shape in shapes.items()}
     np.savez(folder / "inputs.npz", **inputs)
-    for kind, lines in {"rr_intervals": beats(), "glucose": glucose(), "accelerometer": motion()}.items():
+    recorded = {"rr_intervals": beats(), "glucose": glucose(), "accelerometer": motion(), "spo2": oxygen()}
+    for kind, lines in recorded.items():
         header = ",".join(("time_s", *KINDS[kind].columns))
         (folder / f"{kind}.csv").write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
     for name, python in ((ELSEWHERE, arm.python), (HERE, arm.python_here)):
