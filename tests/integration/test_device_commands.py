@@ -63,7 +63,7 @@ async def test_a_scan_names_who_advertises_and_disturbs_nobody(tmp_path: Path) -
     config = tmp_path / "hearthbeat.toml"
     config.write_text(SHIPPED)
     async with worn() as (home, strap):
-        code, out, _ = await hearthbeat(home, "devices", "scan", "--seconds", "1", "--json", "--config", str(config))
+        code, out, _ = await hearthbeat(home, "devices", "scan", "--seconds", "3", "--json", "--config", str(config))
         assert code == 0
         (found,) = json.loads(out)
         assert (found["address"], found["name"], found["profiles"]) == (strap.address, "Strap 1", ["heart_rate"])

@@ -68,7 +68,7 @@ async def test_a_scan_tells_who_is_there_and_what_they_can_measure(air: Air) -> 
     strap, cuff = VirtualStrap(air.radio, air.clock), VirtualCuff(air.radio, air.clock)
     for twin in (strap, cuff):
         await twin.start()
-    found = {words["sighting"]["address"]: words["sighting"] for words in await air.all_of(do="scan", seconds=10.0)}
+    found = {words["sighting"]["address"]: words["sighting"] for words in await air.all_of(do="scan", seconds=60.0)}
     assert set(found) == {strap.address, cuff.address}
     assert found[strap.address]["name"] == strap.name
     assert found[strap.address]["profiles"] == ["heart_rate"]
