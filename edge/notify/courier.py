@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import tzinfo
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 import structlog
@@ -199,29 +200,29 @@ class Courier:
         contact, now = self._contacts.get(name), self._clock.wall()
         unmarked = [one for one in waiting if one.notification.id in self._taken_unmarked]
         untold = [one for one in waiting if one.notification.id not in self._taken_unmarked]
-        work: list[Coroutine[None, None, bool]] = []
+        work: list[Callable[[], Awaitable[bool]]] = []
         if unmarked:
-            work.append(self._mark_sent([one.notification.id for one in unmarked], ()))
+            work.append(partial(self._mark_sent, [one.notification.id for one in unmarked], ()))
         if contact is None:
             untold = [one for one in untold if one.is_due]
-            work += [self._nobody(name, [one.notification.id for one in untold])] if untold else []
+            work += [partial(self._nobody, name, [one.notification.id for one in untold])] if untold else []
         else:
             lately = self._told[name] = [moment for moment in self._told[name] if 0.0 <= now - moment < HOUR_S]
             made = bundles(untold, contact, lately, now, self._zone)
             if any(busy == name for busy, _ in self._in_hand):
                 made = [bundle for bundle in made if bundle.is_urgent]  # the rest waits its turn
             untold = [part for bundle in made for part in bundle.parts]
-            work += [self._tell(contact, made)] if made else []
+            work += [partial(self._tell, contact, made)] if made else []
         if work:
             in_hand = {_key(one) for one in (*unmarked, *untold)}
             self._in_hand |= in_hand
             rounds.create_task(self._work(in_hand, work))
 
-    async def _work(self, in_hand: Collection[tuple[str, str]], work: Sequence[Coroutine[None, None, bool]]) -> None:
+    async def _work(self, in_hand: Collection[tuple[str, str]], work: Sequence[Callable[[], Awaitable[bool]]]) -> None:
         all_noted = True
         try:
             for each in work:
-                all_noted &= await each
+                all_noted &= await each()
         finally:
             self._in_hand.difference_update(in_hand)
         if all_noted:  # else the same ones would be due again at once
@@ -285,7 +286,8 @@ class Courier:
         if others or first.is_over:
             return message
         newest = first.parts[-1].notification
-        actions, chart = await asyncio.gather(_soon(self._actions(newest), ()), _soon(self._picture(newest), None))
+        without: Sequence[Action] = ()
+        actions, chart = await asyncio.gather(_soon(self._actions, newest, without), _soon(self._picture, newest, None))
         return replace(message, actions=tuple(actions), picture=chart)
 
     def _taken(self, contact: Contact, notifications: Sequence[str], attempts: Sequence[Attempt]) -> None:
@@ -340,11 +342,11 @@ def _key(waiting: DueNotification) -> tuple[str, str]:
     return waiting.notification.contact, story_of(waiting.notification)
 
 
-async def _soon(making: Awaitable[_T], otherwise: _T) -> _T:
-    """What is being made, or `otherwise` where that fails or takes too long: a message must not hang on it."""
+async def _soon(make: Callable[[Notification], Awaitable[_T]], notification: Notification, otherwise: _T) -> _T:
+    """What `make` makes of it, or `otherwise` where that fails or takes too long: a message must not hang on it."""
     try:
         async with asyncio.timeout(TRIMMINGS_S):
-            return await making
+            return await make(notification)
     except Exception as error:  # noqa: BLE001 -- whatever it is, the message must go
         log.warning("told without buttons or picture", error=type(error).__name__)
         return otherwise

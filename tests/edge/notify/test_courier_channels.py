@@ -338,3 +338,24 @@ async def test_buttons_and_picture_go_with_one_alert_and_keep_nobody_waiting(hom
     assert asked == ["n1"]
     assert home.phones.messages[0].actions == (Action("I'm fine", "https://home/x"),)
     assert home.phones.messages[0].picture is None
+
+
+async def test_a_courier_that_is_stopped_leaves_no_picture_half_ordered(
+    home: Home, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    mark_sending = home.recorder.mark_sending
+
+    async def stopped_after(notifications: list[str], at: float) -> None:
+        await mark_sending(notifications, at)
+        telling = asyncio.current_task()
+        assert telling is not None
+        asyncio.get_running_loop().call_soon(telling.cancel)
+
+    async def picture(_notification: Notification) -> Chart | None:
+        return None
+
+    monkeypatch.setattr(home.recorder, "mark_sending", stopped_after)
+    async with home.at_work(Contact("mum", (NTFY,)), picture=picture):
+        await home.put("a")
+    assert home.phones.messages == []
+    assert [str(warning.message) for warning in recwarn] == [], "something was never awaited"
