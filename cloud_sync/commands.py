@@ -23,7 +23,7 @@ from cloud_sync.messages.bodies import ResultMessage
 from cloud_sync.signing import COMMAND, Signed, opened, sign
 from edge.clock import EARLIEST_TRUE_TIME
 from edge.errors import RejectedError
-from edge.readings import OutboxMessage, Priority
+from edge.notices import OutboxMessage, Priority
 from edge.store.commands import Audit
 
 VERSION: Final = 1

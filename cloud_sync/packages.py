@@ -30,7 +30,8 @@ from cloud_sync.messages import Home, Kind, Topic
 from cloud_sync.messages.bodies import ModelMessage
 from cloud_sync.signing import PACKAGE, opened, sign
 from edge.errors import RejectedError
-from edge.readings import OutboxMessage, Priority, Risk
+from edge.notices import OutboxMessage, Priority
+from edge.readings import Risk
 from edge.store.model_updates import Update
 
 VERSION: Final = 1

@@ -8,7 +8,7 @@ from typing import Final
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from edge.readings import OutboxMessage, Priority
+from edge.notices import OutboxMessage, Priority
 
 # What the broker is to keep for receivers that are away, s from when it has it (MQTT 5.0, 3.3.2.3.3); a home that is
 # away keeps its messages itself, without end. Our choice: an alert as long as the home keeps the signals that it rests

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from edge.readings import OutboxMessage, Priority
+from edge.notices import OutboxMessage, Priority
 
 # Summaries that the broker may hold for the collector at once. Our choice: more than a collector takes in one COPY,
 # and little enough that the outbox, which is on a disk, stays the queue.

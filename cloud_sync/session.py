@@ -44,7 +44,7 @@ from cloud_sync.refusals import (
 )
 from edge.clock import Clock
 from edge.errors import BrokerError, BrokerRefusedError
-from edge.readings import OutboxMessage
+from edge.notices import OutboxMessage
 from edge.store.outbox import Outbox
 
 # Rows that are read, and acknowledged ones that are deleted, in one transaction. Our choice: some 40 kB.

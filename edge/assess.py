@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from edge.alerts.thresholds import Thresholds
 from edge.alerts.vital_rules import DEFAULTS
 from edge.errors import ModelError, RecordingError
-from edge.readings import Alert, AlertState, Assessment, Reading, Source, Window
+from edge.notices import Alert, AlertState
+from edge.readings import Assessment, Reading, Source, Window
 from edge.recordings import KINDS, read_recording
 from edge.risks.catalogue import MODELS, load_models
 from edge.watches.risk import RiskWatch, watch_risk

@@ -21,18 +21,10 @@ from edge.alerts.faults import Transition, is_fault
 from edge.audience import Audience
 from edge.clock import Clock
 from edge.errors import WrongUseError
+from edge.notices import Alert, AlertState, Button, Notification, OutboxMessage, Severity
 from edge.phrases import phrase
 from edge.pipeline import Pipeline, alert_fields
-from edge.readings import (
-    Alert,
-    AlertState,
-    Button,
-    Explanation,
-    Notification,
-    OutboxMessage,
-    Risk,
-    Severity,
-)
+from edge.readings import Explanation, Risk
 from edge.recorder import Recorder
 from edge.settings.home import PersonSettings, Settings
 from edge.store.store import Store

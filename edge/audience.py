@@ -12,10 +12,10 @@ from edge.alerts.attention import Turn
 from edge.alerts.care import AT_THE_MACHINE, Care, buttons
 from edge.alerts.escalation import Step
 from edge.alerts.faults import is_fault
+from edge.notices import Alert, AlertState, Button, Notification, Severity
 from edge.notify import care_words
 from edge.notify.languages import ENGLISH
 from edge.notify.texts import AlertText, alert_text, fault_text, still_so
-from edge.readings import Alert, AlertState, Button, Notification, Severity
 from edge.settings.contacts import quiet_hours_of
 from edge.settings.home import PersonSettings, Settings
 from edge.watches.fault_fields import fault_names

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from edge.alerts.thresholds import ThresholdRule
 from edge.daily.word import person_of
 from edge.errors import StoreError
+from edge.notices import Alert, AlertState, Notification
 from edge.notify.charts import Chart
 from edge.notify.texts import WEEKLY
-from edge.readings import CHANNELS, UNSOUND, Alert, AlertState, Channel, Notification, Risk
+from edge.readings import CHANNELS, UNSOUND, Channel, Risk
 from edge.settings.home import PersonSettings
 from edge.settings.rules import rules_of
 from edge.signals.night_baseline import BASELINE_NIGHTS, judge_nights

@@ -30,10 +30,10 @@ from edge.daily.round import DailyRound
 from edge.errors import HearthbeatError, StoreError
 from edge.household.devices import Devices
 from edge.household.household import Household
+from edge.notices import Alert, Button
 from edge.notify.courier import Courier
 from edge.notify.phone import SendingProcess
 from edge.pipeline import Pipeline
-from edge.readings import Alert, Button
 from edge.recorder import Recorder
 from edge.running import control, status
 from edge.running.heap import few_arenas

@@ -25,7 +25,8 @@ from edge.bluetooth.radio import Radio
 from edge.daemon import Daemon
 from edge.demo_view import TRACE, Scene, View, alert_of, broker_line, kind_of
 from edge.logs import set_up_logs
-from edge.readings import AlertState, Risk
+from edge.notices import AlertState
+from edge.readings import Risk
 from edge.running import control
 from edge.settings.home import LogSettings, Settings
 from edge.telling.telling import GRACE_S

@@ -20,7 +20,8 @@ from edge.bluetooth.link import LinkState, LinkStatus, Packet
 from edge.clock import Clock
 from edge.household.sources import Sources
 from edge.household.wearable import NO_MEMORIES, Memories, Wearable, wearables_of
-from edge.readings import Alert, Assessment, Channel, Memory, Reading, Window
+from edge.notices import Alert
+from edge.readings import Assessment, Channel, Memory, Reading, Window
 from edge.settings.home import PersonSettings
 from edge.settings.rules import rules_of
 from edge.watches.risk import RiskWatch, is_past

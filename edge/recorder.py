@@ -17,19 +17,8 @@ import structlog
 
 from edge.clock import Clock
 from edge.errors import StoreError, UnstorableError
-from edge.readings import (
-    RAW_CHANNELS,
-    Alert,
-    Assessment,
-    Attempt,
-    Channel,
-    Claim,
-    DueNotification,
-    Memory,
-    Notification,
-    OutboxMessage,
-    Reading,
-)
+from edge.notices import Alert, Attempt, DueNotification, Notification, OutboxMessage
+from edge.readings import RAW_CHANNELS, Assessment, Channel, Claim, Memory, Reading
 from edge.store.blocks import is_storable
 from edge.store.notifications import PUT_OFF_S
 from edge.store.store import Batch, Store

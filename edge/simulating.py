@@ -18,7 +18,8 @@ from edge.alerts.thresholds import ThresholdRule, Thresholds
 from edge.alerts.vital_rules import DEFAULTS
 from edge.assess import SOURCE, Axis, alert_line, completed_windows
 from edge.errors import WrongUseError
-from edge.readings import Alert, AlertState, Reading, Risk
+from edge.notices import Alert, AlertState
+from edge.readings import Reading, Risk
 from edge.recordings import KINDS, Kind, read_recording, vital_kind
 from edge.risks.catalogue import load_models
 from edge.settings.home import Settings

@@ -14,7 +14,7 @@ from cloud_sync.fleet.traffic import Traffic
 from cloud_sync.messages.making import status, status_topic
 from cloud_sync.receipts import read_receipt, receipt_topic
 from edge.errors import BrokerError
-from edge.readings import OutboxMessage
+from edge.notices import OutboxMessage
 
 KEEP_ALIVE_S: Final = 60
 SESSION_EXPIRY_S: Final = 3600

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cloud_sync.messages.making import Home, alert, hour_summary, minute_summaries
-from edge.readings import Alert, AlertState, Channel, Explanation, OutboxMessage, Severity
+from edge.notices import Alert, AlertState, OutboxMessage, Severity
+from edge.readings import Channel, Explanation
 from edge.store.minutes import DirtyMinute
 from edge.telling.pseudonyms import KEY_BYTES, Pseudonyms
 

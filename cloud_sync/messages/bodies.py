@@ -14,7 +14,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cloud_sync.messages.topics import VERSION
-from edge.readings import AlertState, Channel, Severity
+from edge.notices import AlertState, Severity
+from edge.readings import Channel
 
 # Minutes in one message: a day of them at most, so that what a message unfolds to is bounded.
 MOST_MINUTES: Final = 1440

@@ -25,7 +25,8 @@ from cloud_sync.messages.bodies import (
 )
 from cloud_sync.messages.health import DevicePart, DevicesMessage, HealthMessage, OutboxPart
 from cloud_sync.messages.topics import Kind
-from edge.readings import AlertState, Channel, Severity
+from edge.notices import AlertState, Severity
+from edge.readings import Channel
 
 _HOUR: Final = 1_780_012_800.0
 _RR: Final = Figures(

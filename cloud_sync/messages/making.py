@@ -29,7 +29,8 @@ from cloud_sync.messages.bodies import (
     StatusMessage,
 )
 from cloud_sync.messages.topics import Kind, Topic
-from edge.readings import CHANNELS, Alert, Channel, OutboxMessage, Priority
+from edge.notices import Alert, OutboxMessage, Priority
+from edge.readings import CHANNELS, Channel
 from edge.telling.household_key import PublicKey
 from edge.telling.pseudonyms import Pseudonyms
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from edge.alerts.episodes import Episodes, PersistenceRule
-from edge.readings import AlertState, Assessment, Explanation, Window
+from edge.notices import AlertState
+from edge.readings import Assessment, Explanation, Window
 from edge.risks.manifest import AlertPolicy
 from edge.risks.model import RiskModel
 

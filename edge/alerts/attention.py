@@ -20,7 +20,7 @@ from typing import Final
 
 from edge.alerts.escalation import LONGEST_COUNTDOWN_S
 from edge.errors import WrongUseError
-from edge.readings import Alert, AlertState, Severity, Snooze
+from edge.notices import Alert, AlertState, Severity, Snooze
 
 # Our choice: a snooze is for a nap or a night, and no way to switch a rule off (that is a line of hearthbeat.toml).
 SHORTEST_SNOOZE_S: Final = 60.0

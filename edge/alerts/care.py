@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import Final
 
 from edge.alerts.faults import is_fault
-from edge.readings import Alert, AlertState, Button, Risk, Severity
+from edge.notices import Alert, AlertState, Button, Severity
+from edge.readings import Risk
 
 # Who answers at the machine itself, and may do everything: whoever can reach its socket keeps the house anyway.
 AT_THE_MACHINE: Final = "person"

@@ -15,8 +15,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from edge.notices import Alert, AlertState, Severity
 from edge.phrases import phrase
-from edge.readings import Alert, AlertState, Assessment, Explanation, Severity
+from edge.readings import Assessment, Explanation
 
 # Votes that are kept: at 200 beats a minute a window of 30 new beats comes every 9 s, so this is a quarter of an hour.
 LOOK_BACK: Final = 100

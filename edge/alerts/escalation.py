@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge.alerts.care import Care
-from edge.readings import Alert, AlertState
+from edge.notices import Alert, AlertState
 
 # A countdown that can be answered, s. Our choice: nobody gets up, finds a phone and reads in less than a quarter of a
 # minute; and whoever lies on the floor is not to wait for more than five.

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
+from edge.notices import Alert, AlertState, Fault, FaultKind, Severity
 from edge.phrases import in_turn, phrase
-from edge.readings import Alert, AlertState, Explanation, Fault, FaultKind, Severity
+from edge.readings import Explanation
 
 # Which fault is meant: its kind and its subject.
 Key = tuple[FaultKind, str]

@@ -9,8 +9,8 @@ from typing import Final
 from edge.alerts.faults import START_S, Key
 from edge.alerts.limits import spoken
 from edge.alerts.sights import Findings
+from edge.notices import Fault, FaultKind, Severity
 from edge.phrases import phrase, several, words
-from edge.readings import Fault, FaultKind, Severity
 
 # The parts that are a fault's subject.
 BLUETOOTH: Final = "bluetooth"

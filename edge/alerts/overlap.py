@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from edge.readings import Alert, Risk, Severity
+from edge.notices import Alert, Severity
+from edge.readings import Risk
 
 GLUCOSE_VERY_LOW: Final = "glucose_very_low"
 # By kind, the kind that says the same, and for how long after it was raised, s. Half an hour is the time for which the

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edge.alerts.faults import Key
-from edge.readings import Channel, Fault
+from edge.notices import Fault
+from edge.readings import Channel
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ from typing import Final
 from edge.alerts import threshold_words
 from edge.alerts.overlap import waits
 from edge.alerts.points import Point, Points, Rest, stale_s
+from edge.notices import Alert, AlertState, Severity
 from edge.phrases import phrase
-from edge.readings import Alert, AlertState, Channel, Explanation, Reading, Severity
+from edge.readings import Channel, Explanation, Reading
 
 # What was measured by hand longer ago belongs to another time of life, s. Our choice, twice the week for which the
 # European Society of Hypertension has blood pressure measured at home.

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from edge.alerts.thresholds import ThresholdRule
-from edge.readings import Channel, Severity
+from edge.notices import Severity
+from edge.readings import Channel
 
 _HOUR: Final = 60.0
 _DAY: Final = 24 * _HOUR

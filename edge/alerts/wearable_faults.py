@@ -16,8 +16,9 @@ from typing import Final
 from edge.alerts.limits import Limits, spoken
 from edge.alerts.sights import Findings, WearableSight
 from edge.alerts.wearable_words import MISSED, called
+from edge.notices import Fault, FaultKind, Severity
 from edge.phrases import in_turn, phrase, words
-from edge.readings import Channel, Fault, FaultKind, Severity
+from edge.readings import Channel
 
 _MINUTE: Final = 60.0
 

@@ -24,12 +24,12 @@ from edge.buttons.api import WebApi
 from edge.buttons.links import Link
 from edge.clock import Clock, SystemClock
 from edge.errors import StoreError, WrongUseError
+from edge.notices import Alert, Button, Notification
 from edge.notify import link_words
 from edge.notify.languages import ENGLISH
 from edge.notify.link_words import Page
 from edge.notify.phone import Action
 from edge.notify.texts import clock_time
-from edge.readings import Alert, Button, Notification
 from edge.recorder import Recorder
 from edge.running import control
 from edge.settings.contacts import ContactSettings

@@ -21,7 +21,7 @@ from typing import Final
 import structlog
 
 from edge.errors import StoreError
-from edge.readings import Button
+from edge.notices import Button
 from edge.store.connection import store_error
 
 KEY_NAME: Final = "links.key"

@@ -16,7 +16,7 @@ from edge.settings.home import DEFAULT_SETTINGS_FILE, Settings, load_settings
 
 if TYPE_CHECKING:
     from edge.commands.options import Commands
-    from edge.readings import Alert
+    from edge.notices import Alert
     from edge.store.notifications import Told
 
 # Who has answered, where no contact is named: whoever sits at the machine.
@@ -57,8 +57,8 @@ def add_alerts(commands: Commands) -> None:
 
 
 def _list(given: argparse.Namespace) -> int:
+    from edge.notices import AlertState
     from edge.pipeline import alert_fields
-    from edge.readings import AlertState
     from edge.running import status
 
     settings = load_settings(given.config)
@@ -206,7 +206,7 @@ def _simulate(given: argparse.Namespace) -> int:
 
 def standing(alert: Alert, now: float) -> str:
     """Where an episode stands at `now` (s since 1970 UTC), in words."""
-    from edge.readings import AlertState
+    from edge.notices import AlertState
 
     if alert.state is AlertState.CLEARED:
         return f"over since {_local(alert.cleared_at or alert.opened_at)}"

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from edge.alerts.faults import is_fault
 from edge.alerts.limits import STEADY
-from edge.readings import UNSOUND, Alert, AlertState, Channel, FaultKind, Quality, Risk
+from edge.notices import Alert, AlertState, FaultKind
+from edge.readings import UNSOUND, Channel, Quality, Risk
 from edge.settings.home import PersonSettings
 from edge.signals.night_baseline import Night, Verdict, judge_nights
 from edge.store.signals import Series

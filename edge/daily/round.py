@@ -21,8 +21,8 @@ from edge.clock import Clock
 from edge.daily.facts import Facts, facts_of
 from edge.daily.word import notification, word_id, word_text
 from edge.errors import StoreError
+from edge.notices import Notification
 from edge.notify.texts import AlertText
-from edge.readings import Notification
 from edge.recorder import Recorder
 from edge.settings.contacts import ContactSettings
 from edge.settings.home import PersonSettings, Settings

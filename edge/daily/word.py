@@ -16,10 +16,11 @@ import numpy as np
 
 from edge.alerts.wearable_words import called
 from edge.daily.facts import HOUR_S, IN_RANGE_MG_DL, LEAST_OF_DAY, Facts, Glucose, Trend
+from edge.notices import Alert, AlertState, Notification, Severity
 from edge.notify.languages import ENGLISH, Language, language_of
 from edge.notify.texts import DAILY, SUMMARIES, WEEKLY, AlertText, alert_text, clock_time, day_name, fault_text
 from edge.phrases import Value, listed, phrase, words
-from edge.readings import Alert, AlertState, Channel, Notification, Severity
+from edge.readings import Channel
 
 # Changes that are worth a word: 3 beats a minute in the middle of a week's nights are our choice; 5 % more or less time
 # in range is what Battelino et al., Diabetes Care 42:1593, 2019, call clinically significant.

@@ -20,9 +20,10 @@ from edge.clock import Clock
 from edge.errors import StoreError
 from edge.household.shared import Questions, SharedDevice
 from edge.household.wearable import Memories, Wearable, wearable_of
+from edge.notices import Alert
 from edge.notify.languages import ENGLISH
 from edge.pipeline import Pipeline
-from edge.readings import NOBODY, Alert, Channel, Risk, Source, Window
+from edge.readings import NOBODY, Channel, Risk, Source, Window
 from edge.recorder import Recorder
 from edge.risks.model import RiskModel
 from edge.settings.home import PersonSettings, Settings, SharedSettings, WearableSettings

@@ -26,9 +26,10 @@ from edge.household.claims import (
     ranked,
 )
 from edge.household.wearable import Wearable
+from edge.notices import Notification, Severity
 from edge.notify.languages import ENGLISH
 from edge.notify.questions import question_text
-from edge.readings import Channel, Claim, Memory, Notification, Quality, Severity
+from edge.readings import Channel, Claim, Memory, Quality
 from edge.recorder import Recorder
 from edge.settings.home import PersonSettings
 from edge.store.store import Store

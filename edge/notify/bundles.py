@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
 
+from edge.notices import DueNotification, Notification, Severity
 from edge.notify.phone import Contact
 from edge.notify.texts import LATE_AFTER_S
-from edge.readings import DueNotification, Notification, Severity
 
 HOUR_S: Final = 3600.0
 _CLEARED: Final = "cleared"

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import tzinfo
 
+from edge.notices import Alert
 from edge.notify.alert_words import EMERGENCY_NUMBER
 from edge.notify.languages import ENGLISH, language_of
 from edge.notify.texts import AlertText, clock_time
 from edge.phrases import listed
-from edge.readings import Alert
 
 
 def question_after_a_fall(

@@ -15,6 +15,7 @@ import structlog
 
 from edge.clock import Clock, SystemClock
 from edge.errors import StoreError
+from edge.notices import Attempt, DueNotification, Notification
 from edge.notify import phone
 from edge.notify.bundles import HOUR_S, Bundle, bundles, story_of
 from edge.notify.channels import ChannelOrder
@@ -23,7 +24,6 @@ from edge.notify.digest import composed
 from edge.notify.network import ASK_EVERY_S, NetworkWatch
 from edge.notify.phone import Action, Contact, Delivery, Host, Message, PhoneChannel
 from edge.notify.trial import tried_out
-from edge.readings import Attempt, DueNotification, Notification
 
 _T = TypeVar("_T")
 log = structlog.get_logger(__name__)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Final
 
+from edge.notices import Notification, Severity
 from edge.notify.bundles import Bundle, Story
 from edge.notify.languages import Language, language_of
 from edge.notify.phone import Contact, Message
 from edge.notify.texts import LATE_AFTER_S, SUMMARIES, clock_time
-from edge.readings import Notification, Severity
 
 # Letters of a digest with whole texts; a longer one holds titles. Pushover takes 1,024 letters (Apprise's channel says
 # so), ntfy 4,096 bytes (its release notes, 1.11.0), of which a Chinese letter needs three.

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from edge.notices import FaultKind
 from edge.notify.alert_words import Words
 from edge.phrases import words
-from edge.readings import FaultKind
 
 FAULT_WORDS: Final[Mapping[str, Words]] = MappingProxyType(
     {

@@ -8,10 +8,10 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final
 
+from edge.notices import Button
 from edge.notify.alert_words import EMERGENCY_NUMBER
 from edge.notify.languages import ENGLISH, language_of
 from edge.phrases import words
-from edge.readings import Button
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ from typing import Any, Final, Self
 import structlog
 
 from edge.errors import SettingsError
+from edge.notices import Severity
 from edge.notify.charts import Chart
 from edge.notify.quiet import QuietHours
-from edge.readings import Severity
 
 # Our choice: Apprise itself gives up after 4 s without a connection and 15 s without an answer.
 TIMEOUT_S: Final = 20.0

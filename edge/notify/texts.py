@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from typing import Final
 
+from edge.notices import Alert, AlertState, Severity
 from edge.notify.alert_words import EMERGENCY_NUMBER, OTHER, OTHER_CRITICAL, WORDS, Words
 from edge.notify.fault_words import FAULT_WORDS
 from edge.notify.languages import ENGLISH, Language, language_of
 from edge.phrases import Value, listed, words
-from edge.readings import Alert, AlertState, Severity
 
 # Our choice: younger than this, "now" is still true enough.
 LATE_AFTER_S: Final = 120.0

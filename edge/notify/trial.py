@@ -6,10 +6,10 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from datetime import tzinfo
 
+from edge.notices import Severity
 from edge.notify.languages import language_of
 from edge.notify.phone import Contact, Delivery, Message, PhoneChannel
 from edge.notify.texts import clock_time
-from edge.readings import Severity
 
 
 async def tried_out(

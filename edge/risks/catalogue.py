@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from edge.errors import ModelError
-from edge.readings import Risk, Severity
+from edge.notices import Severity
+from edge.readings import Risk
 from edge.risks.interpreter import Runtime
 from edge.risks.manifest import read_manifest
 from edge.risks.model import RiskModel

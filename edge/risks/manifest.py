@@ -9,7 +9,8 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge.errors import ModelError
-from edge.readings import Risk, Severity
+from edge.notices import Severity
+from edge.readings import Risk
 
 MANIFEST_FILE: Final = "manifest.json"
 MODEL_FILE: Final = "model.tflite"

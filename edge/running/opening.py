@@ -15,9 +15,9 @@ import structlog
 
 from edge.clock import Clock
 from edge.errors import StoreError
+from edge.notices import Severity
 from edge.notify import phone
 from edge.notify.phone import Contact, Delivery, Message
-from edge.readings import Severity
 from edge.running.status import STORE_NAME
 from edge.settings.home import Settings
 from edge.store.store import Store

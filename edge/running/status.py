@@ -18,8 +18,9 @@ from edge.clock import SystemClock
 from edge.errors import WrongUseError
 from edge.household.household import communal, residents
 from edge.household.wearable import wearable_of, wearables_of
+from edge.notices import Alert
 from edge.pipeline import Pipeline, person_fields
-from edge.readings import NOBODY, Alert, Assessment, Source
+from edge.readings import NOBODY, Assessment, Source
 from edge.recorder import Recorder
 from edge.settings.home import Settings
 from edge.store.store import Store

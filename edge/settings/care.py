@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edge.alerts.care import Care, Escalation, Right
 from edge.alerts.escalation import LONGEST_COUNTDOWN_S, SHORTEST_COUNTDOWN_S
-from edge.readings import Severity
+from edge.notices import Severity
 from edge.settings.identifiers import Identifier
 
 # Our choice, for a family: five minutes are enough to find a phone and its glasses, and short beside an hour in which

@@ -13,7 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from edge.alerts.thresholds import VITAL_SIGNS, ThresholdRule
 from edge.alerts.vital_rules import DEFAULTS
-from edge.readings import CHANNELS, Channel, FaultKind, Risk, Severity
+from edge.notices import FaultKind, Severity
+from edge.readings import CHANNELS, Channel, Risk
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 # Names of other alerts: a rule must not be taken for one.

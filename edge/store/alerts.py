@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from edge.readings import Alert, AlertState, Severity, Snooze
+from edge.notices import Alert, AlertState, Severity, Snooze
 from edge.store.assessments import read_explanation, write_explanation
 from edge.store.connection import Connection
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from edge.readings import OutboxMessage
+from edge.notices import OutboxMessage
 from edge.store.connection import Connection
 from edge.store.outbox import Outbox
 

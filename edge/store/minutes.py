@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from edge.readings import OutboxMessage
+from edge.notices import OutboxMessage
 from edge.store.assessments import name_ids
 from edge.store.connection import Connection
 from edge.store.outbox import Outbox

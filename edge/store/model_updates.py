@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from edge.readings import OutboxMessage
+from edge.notices import OutboxMessage
 from edge.store.connection import Connection
 from edge.store.outbox import Outbox
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edge.readings import Attempt, Button, DueNotification, Notification, Severity
+from edge.notices import Attempt, Button, DueNotification, Notification, Severity
 from edge.store.connection import Connection
 
 # Nothing sends longer than this: a row that is `sending` since then was forgotten, even by a process that still lives.

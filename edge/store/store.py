@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from edge.errors import StoreError
-from edge.readings import Alert, Assessment, Claim, Memory, Notification, OutboxMessage, Reading
+from edge.notices import Alert, Notification, OutboxMessage
+from edge.readings import Assessment, Claim, Memory, Reading
 from edge.store import erasure
 from edge.store.alerts import Alerts
 from edge.store.assessments import Assessments

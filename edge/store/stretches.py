@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from edge.readings import Assessment, OutboxMessage
+from edge.notices import OutboxMessage
+from edge.readings import Assessment
 from edge.store.assessments import name_ids
 from edge.store.connection import Connection
 from edge.store.outbox import Outbox

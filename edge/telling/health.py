@@ -19,7 +19,8 @@ from edge.bluetooth.link import LinkState
 from edge.clock import Clock
 from edge.errors import StoreError
 from edge.household.wearable import Wearable
-from edge.readings import CHANNELS, NOBODY, RAW_CHANNELS, Alert, Channel, OutboxMessage, Priority
+from edge.notices import Alert, OutboxMessage, Priority
+from edge.readings import CHANNELS, NOBODY, RAW_CHANNELS, Channel
 from edge.recorder import Recorder
 from edge.running import machine
 from edge.running.maintenance import SECONDS_PER_DAY

@@ -19,8 +19,9 @@ from edge.clock import Clock
 from edge.errors import HearthbeatError
 from edge.household.household import Household
 from edge.household.wearable import Wearable
+from edge.notices import Alert, FaultKind, Severity
 from edge.pipeline import Pipeline
-from edge.readings import CHANNELS, NOBODY, Alert, Channel, FaultKind, Severity
+from edge.readings import CHANNELS, NOBODY, Channel
 from edge.settings.home import HomeAssistantSettings, Settings
 from edge.telling.pseudonyms import Pseudonyms
 

@@ -23,7 +23,8 @@ from pydantic import ValidationError
 from cloud_sync import messages
 from edge.clock import Clock
 from edge.errors import StoreError
-from edge.readings import RAW_CHANNELS, Channel, OutboxMessage
+from edge.notices import OutboxMessage
+from edge.readings import RAW_CHANNELS, Channel
 from edge.recorder import Recorder
 from edge.running.maintenance import SECONDS_PER_DAY
 from edge.settings.home import Settings

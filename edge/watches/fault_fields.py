@@ -6,9 +6,10 @@ from datetime import tzinfo
 from types import MappingProxyType
 from typing import Any, Final
 
+from edge.notices import Alert
 from edge.notify.texts import clock_time
 from edge.phrases import listed, phrase, words
-from edge.readings import Alert, Risk
+from edge.readings import Risk
 from edge.settings.home import Settings
 
 _PARTS: Final = MappingProxyType(

@@ -22,7 +22,8 @@ from edge.clock import Clock, SystemClock, network_time
 from edge.errors import StoreError
 from edge.household.household import Household
 from edge.household.wearable import Wearable
-from edge.readings import NOBODY, Alert, Channel, FaultKind, Memory, Severity
+from edge.notices import Alert, FaultKind, Severity
+from edge.readings import NOBODY, Channel, Memory
 from edge.recorder import Recorder
 from edge.settings.home import FaultSettings, PersonSettings, Settings
 from edge.store.store import Store

@@ -15,8 +15,9 @@ import structlog
 
 from edge.clock import Clock
 from edge.errors import StoreError
+from edge.notices import Alert, AlertState, Severity
 from edge.phrases import phrase
-from edge.readings import Alert, AlertState, Explanation, Severity
+from edge.readings import Explanation
 from edge.recorder import Recorder
 from edge.settings.home import PersonSettings
 from edge.signals.news2 import EMERGENCY_SCORE, URGENT_SCORE, News2, news2

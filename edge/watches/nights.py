@@ -14,8 +14,9 @@ import structlog
 
 from edge.clock import Clock
 from edge.errors import StoreError
+from edge.notices import Alert, AlertState, Severity
 from edge.phrases import in_turn, phrase
-from edge.readings import Alert, AlertState, Channel, Explanation, Severity
+from edge.readings import Channel, Explanation
 from edge.settings.home import PersonSettings
 from edge.signals.night_baseline import (
     BASELINE_NIGHTS,

@@ -16,7 +16,8 @@ from edge.afar.model_trial import Trial, rule_of
 from edge.alerts.episodes import Episodes
 from edge.alerts.overlap import waits
 from edge.household.sources import Sources
-from edge.readings import RAW_CHANNELS, Alert, AlertState, Assessment, Channel, Quality, Reading, Risk, Source, Window
+from edge.notices import Alert, AlertState
+from edge.readings import RAW_CHANNELS, Assessment, Channel, Quality, Reading, Risk, Source, Window
 from edge.risks.model import RiskModel, WindowBuilder
 from edge.settings.home import PersonSettings
 from edge.signals import acceleration, glucose, rr_series

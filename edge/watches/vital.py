@@ -9,8 +9,9 @@ from typing import Final
 from edge.alerts.faults import is_fault
 from edge.alerts.points import SPOT_STALE_S
 from edge.alerts.thresholds import Thresholds
+from edge.notices import Alert, AlertState
 from edge.phrases import phrase
-from edge.readings import CHANNELS, Alert, AlertState, Channel, Explanation, Quality, Reading, Risk
+from edge.readings import CHANNELS, Channel, Explanation, Quality, Reading, Risk
 from edge.recorder import Recorder
 from edge.settings.home import PersonSettings
 from edge.settings.rules import rules_of

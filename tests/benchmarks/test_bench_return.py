@@ -18,7 +18,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from cloud_sync.broker import Broker
 from cloud_sync.publisher import WINDOW, Publisher
-from edge.readings import OutboxMessage, Priority, Risk
+from edge.notices import OutboxMessage, Priority
+from edge.readings import Risk
 from edge.risks.catalogue import load_models
 from edge.running.precedence import UrgentExecutor, take_short_turns
 from edge.store.store import Batch, Store

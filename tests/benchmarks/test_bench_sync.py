@@ -12,7 +12,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from cloud_sync.broker import Broker
 from cloud_sync.publisher import WINDOW, Publisher
-from edge.readings import OutboxMessage, Priority
+from edge.notices import OutboxMessage, Priority
 from edge.store.store import Batch, Store
 from tests.benchmarks.paho_loop import bare, bare_without_threads
 from tests.fakes.broker import Mosquitto, mosquitto

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cloud_sync.broker import Broker, make_client, send_connect
 from cloud_sync.publisher import Publisher
 from edge.errors import BrokerError
-from edge.readings import OutboxMessage, Priority
+from edge.notices import OutboxMessage, Priority
 from edge.store.store import Batch, Store
 from tests.fakes.broker import Mosquitto, free_port
 from tests.fakes.certificates import Authority

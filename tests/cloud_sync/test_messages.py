@@ -9,7 +9,8 @@ from uuid import UUID
 
 from cloud_sync import messages
 from cloud_sync.messages.bodies import FaultMessage
-from edge.readings import Alert, AlertState, Channel, Explanation, FaultKind, OutboxMessage, Priority, Severity
+from edge.notices import Alert, AlertState, FaultKind, OutboxMessage, Priority, Severity
+from edge.readings import Channel, Explanation
 from edge.signals.summary import Summary
 from edge.store.minutes import DirtyMinute
 from edge.telling.pseudonyms import Pseudonyms

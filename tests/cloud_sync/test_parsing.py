@@ -19,7 +19,8 @@ from cloud_sync.messages.making import payload_of
 from cloud_sync.messages.parsing import LARGEST_PAYLOAD, LARGEST_TEXT
 from cloud_sync.messages.topics import OF_A_PERSON
 from edge.errors import MessageError, Refused
-from edge.readings import CHANNELS, Alert, AlertState, Channel, Explanation, Priority, Severity
+from edge.notices import Alert, AlertState, Priority, Severity
+from edge.readings import CHANNELS, Channel, Explanation
 from edge.signals.summary import Summary
 from edge.store.minutes import DirtyMinute
 from edge.telling.pseudonyms import Pseudonyms

@@ -17,7 +17,7 @@ import pytest
 from cloud_sync.broker import Broker
 from cloud_sync.publisher import LOST, Publisher, retry_delay
 from cloud_sync.session import Session
-from edge.readings import OutboxMessage, Priority
+from edge.notices import OutboxMessage, Priority
 from edge.store.store import Batch, Store
 from tests.fakes.broker import Arrival, Mosquitto, Subscriber
 

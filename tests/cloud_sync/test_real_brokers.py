@@ -16,7 +16,7 @@ from cloud_sync import receipts_awaited, refusals, session
 from cloud_sync.broker import Broker
 from cloud_sync.publisher import Publisher
 from cloud_sync.receipts import receipt, receipt_topic
-from edge.readings import OutboxMessage, Priority
+from edge.notices import OutboxMessage, Priority
 from edge.store.store import Batch, Store
 from tests.fakes.broker import Arrival, Mosquitto, Subscriber
 from tests.fakes.narrow_link import NarrowLink

@@ -11,7 +11,7 @@ import pytest
 
 from cloud_sync.broker import Broker
 from cloud_sync.publisher import Publisher
-from edge.readings import OutboxMessage, Priority
+from edge.notices import OutboxMessage, Priority
 from edge.store.store import Batch, Store
 from tests.fakes.scripted_broker import ScriptedBroker
 

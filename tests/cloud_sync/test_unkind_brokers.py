@@ -22,7 +22,7 @@ from cloud_sync.publisher import Publisher
 from cloud_sync.receipts import receipt, receipt_topic
 from cloud_sync.session import Session
 from edge.clock import SystemClock
-from edge.readings import OutboxMessage, Priority
+from edge.notices import OutboxMessage, Priority
 from edge.store.store import Batch, Store
 from tests.fakes.scripted_broker import ScriptedBroker
 

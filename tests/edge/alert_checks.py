@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 from cloud_sync.messages import Home
 from edge.alerts.faults import is_fault
 from edge.attending import Attending
-from edge.readings import Alert, AlertState, Channel, Risk, Severity
+from edge.notices import Alert, AlertState, Severity
+from edge.readings import Channel, Risk
 from edge.recorder import Recorder
 from edge.settings.home import Settings
 from edge.store.store import Store

@@ -35,7 +35,8 @@ from edge.alerts.faults import FaultEpisodes, FaultRule, is_fault
 from edge.alerts.thresholds import Thresholds
 from edge.attending import Attending
 from edge.errors import WrongUseError
-from edge.readings import Alert, AlertState, Channel, Explanation, Fault, FaultKind, Reading, Risk, Severity
+from edge.notices import Alert, AlertState, Fault, FaultKind, Severity
+from edge.readings import Channel, Explanation, Reading, Risk
 from edge.store.store import Batch, Store
 from edge.watches.vital import watch_vitals
 from tests.edge.alert_checks import HOME, MINUTE, Checks, Told

@@ -10,7 +10,8 @@ import pytest
 
 from edge.alerts.faults import Transition
 from edge.errors import WrongUseError
-from edge.readings import Alert, AlertState, Explanation, FaultKind, Severity
+from edge.notices import Alert, AlertState, FaultKind, Severity
+from edge.readings import Explanation
 from tests.fakes.alert_house import HOUR, AlertHouse, house_in
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from edge.alerts.faults import Transition
 from edge.errors import WrongUseError
-from edge.readings import Alert, AlertState, Button, Explanation, FaultKind, Risk, Severity
+from edge.notices import Alert, AlertState, Button, FaultKind, Severity
+from edge.readings import Explanation, Risk
 from tests.fakes.alert_house import FAMILY, HOUR, AlertHouse, house_in
 
 EVERYBODY = ("anna", "bert", "carla", "dora")

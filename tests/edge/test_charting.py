@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from edge.charting import MOST_POINTS, Charting, chart_of
+from edge.notices import AlertState
 from edge.notify.charts import Chart
-from edge.readings import CHANNELS, AlertState, Channel, Explanation, Quality, Reading, Risk
+from edge.readings import CHANNELS, Channel, Explanation, Quality, Reading, Risk
 from edge.settings.home import PersonSettings, WearableSettings
 from edge.store.store import Batch, Store
 from edge.watches.nights import RESTING_HEART_RATE, night_bounds

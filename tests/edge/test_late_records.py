@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from edge.bluetooth.link import Packet
+from edge.notices import Alert
 from edge.pipeline import Pipeline
-from edge.readings import Alert, Channel, Quality, Reading, Risk, Source, Window
+from edge.readings import Channel, Quality, Reading, Risk, Source, Window
 from edge.recorder import Recorder
 from edge.risks.catalogue import load_models
 from edge.settings.home import PersonSettings

@@ -10,7 +10,8 @@ import pytest
 from edge.alerts.overlap import GLUCOSE_VERY_LOW, waits
 from edge.alerts.thresholds import Thresholds
 from edge.alerts.vital_rules import DEFAULTS
-from edge.readings import Alert, AlertState, Explanation, Risk, Severity, Source
+from edge.notices import Alert, AlertState, Severity
+from edge.readings import Explanation, Risk, Source
 from edge.risks.catalogue import MODELS
 from edge.risks.model import RiskModel
 from edge.signals.glucose import readings_of

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.bluetooth.link import LinkState, LinkStatus, Packet
+from edge.notices import Alert, AlertState
 from edge.pipeline import Pipeline
-from edge.readings import Alert, AlertState, Assessment, Channel, Memory, Quality, Reading, Risk, Window
+from edge.readings import Assessment, Channel, Memory, Quality, Reading, Risk, Window
 from edge.risks.catalogue import load_models
 from edge.settings.home import PersonSettings
 from edge.virtual.rhythm import atrial_fibrillation, sinus

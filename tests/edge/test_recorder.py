@@ -8,21 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from edge.readings import (
-    Alert,
-    AlertState,
-    Assessment,
-    Channel,
-    Explanation,
-    Memory,
-    Notification,
-    OutboxMessage,
-    Priority,
-    Quality,
-    Reading,
-    Risk,
-    Severity,
-)
+from edge.notices import Alert, AlertState, Notification, OutboxMessage, Priority, Severity
+from edge.readings import Assessment, Channel, Explanation, Memory, Quality, Reading, Risk
 from edge.recorder import MOST_RAW_WAITING, MOST_WAITING, Recorder
 from edge.store.store import Store
 from tests.fakes.clock import ManualClock

@@ -14,7 +14,8 @@ from typing import Any, ParamSpec, TypeVar
 from cloud_sync.messages import Home
 from edge.attending import Attending
 from edge.cli import main
-from edge.readings import Alert, AlertState, Explanation, Notification, Risk, Severity
+from edge.notices import Alert, AlertState, Notification, Severity
+from edge.readings import Explanation, Risk
 from edge.recorder import Recorder
 from edge.running import control
 from edge.settings.home import Settings, load_settings

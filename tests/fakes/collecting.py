@@ -16,7 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from cloud_sync.collector.service import Collector
 from cloud_sync.collector.settings import CollectorSettings
 from cloud_sync.fleet.traffic import Traffic
-from edge.readings import OutboxMessage
+from edge.notices import OutboxMessage
 from tests.fakes.broker import Mosquitto
 
 PATIENCE_S = 20.0

@@ -20,9 +20,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edge.clock import SystemClock
+from edge.notices import Attempt, Notification, Severity
 from edge.notify.courier import Courier
 from edge.notify.phone import Contact, PhoneChannel, SendingProcess
-from edge.readings import Attempt, Notification, Severity
 from edge.recorder import Recorder
 from edge.store.store import Batch, Store
 from tests.fakes.ntfy import ntfy_server

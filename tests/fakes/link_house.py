@@ -9,7 +9,7 @@ from typing import Any
 
 from edge.attending import Attending
 from edge.buttons.desk import LinkDesk
-from edge.readings import Alert, Button, Notification, Severity
+from edge.notices import Alert, Button, Notification, Severity
 from edge.recorder import Recorder
 from edge.store.store import Store
 from tests.fakes.alert_house import AlertHouse, DirectRecorder

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 from edge.bluetooth.radio import Radio
 from edge.daemon import Daemon
-from edge.readings import Alert, AlertState, Explanation, Risk, Severity
+from edge.notices import Alert, AlertState, Severity
+from edge.readings import Explanation, Risk
 from edge.settings.home import Settings
 from edge.store.store import Store
 from edge.virtual.radio import VirtualRadio

@@ -22,7 +22,8 @@ import pytest
 from cloud_sync.messages import Kind, parse
 from cloud_sync.messages.bodies import MinutesMessage
 from edge.clock import AcceleratedClock
-from edge.readings import AlertState, Channel
+from edge.notices import AlertState
+from edge.readings import Channel
 from edge.risks.catalogue import MODELS
 from edge.running import status
 from edge.store.store import Store

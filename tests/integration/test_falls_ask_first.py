@@ -12,7 +12,8 @@ import pytest
 
 from edge.bluetooth.radio import Radio
 from edge.daemon import Daemon
-from edge.readings import Alert, AlertState, Explanation, Risk, Severity
+from edge.notices import Alert, AlertState, Severity
+from edge.readings import Explanation, Risk
 from edge.running import control
 from edge.settings.home import Settings
 from edge.virtual.phone import ShownMessage, VirtualPhone

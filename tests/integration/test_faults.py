@@ -17,7 +17,7 @@ from edge.bluetooth.radio import Radio
 from edge.clock import AcceleratedClock
 from edge.daemon import Daemon
 from edge.doctor import Doctor, Verdict
-from edge.readings import AlertState, FaultKind
+from edge.notices import AlertState, FaultKind
 from edge.running import status
 from edge.settings.home import Settings
 from edge.store.store import Store

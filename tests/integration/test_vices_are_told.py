@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from edge.daemon import Daemon
-from edge.readings import FaultKind
+from edge.notices import FaultKind
 from edge.virtual.cuff import VirtualCuff
 from edge.virtual.glucose_sensor import VirtualGlucoseSensor
 from edge.virtual.oximeter import VirtualOximeter

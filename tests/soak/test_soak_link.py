@@ -13,7 +13,7 @@ import pytest
 from cloud_sync import receipts_awaited
 from cloud_sync.broker import Broker
 from cloud_sync.publisher import Publisher
-from edge.readings import OutboxMessage, Priority
+from edge.notices import OutboxMessage, Priority
 from edge.store.store import Batch, Store
 from tests.cloud_sync.test_real_brokers import STATUS, Collecting, numbers, rows
 from tests.fakes.broker import Arrival, Mosquitto, Subscriber

@@ -26,8 +26,9 @@ from edge import daemon as daemon_module
 from edge.bluetooth.link import LinkState, LinkStatus, Packet
 from edge.bluetooth.radio import Radio
 from edge.daemon import Daemon
+from edge.notices import Alert
 from edge.notify.phone import Delivery, Host, Message, PhoneChannel
-from edge.readings import Alert, Reading
+from edge.readings import Reading
 from edge.running.status import STORE_NAME
 from edge.running.supervision import ServiceManager
 from edge.settings.home import Settings

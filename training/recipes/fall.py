@@ -11,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.readings import Assessment, Risk, Severity
+from edge.notices import Severity
+from edge.readings import Assessment, Risk
 from edge.risks.manifest import AlertPolicy
 from edge.signals import fall
 from edge.signals.acceleration import RATE_HZ

@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.readings import Risk, Severity, Source, Window
+from edge.notices import Severity
+from edge.readings import Risk, Source, Window
 from edge.risks.manifest import AlertPolicy
 from edge.signals import hypoglycaemia
 from edge.signals.glucose import PACE_S, readings_of

@@ -15,7 +15,7 @@ from cloud_sync.collector.entries import Arrival, Row
 from cloud_sync.collector.reading import read
 from cloud_sync.fleet.traffic import Traffic
 from cloud_sync.messages.making import minute_summaries
-from edge.readings import OutboxMessage
+from edge.notices import OutboxMessage
 from edge.store.minutes import DirtyMinute
 from tests.fakes.collecting import rows
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from edge.afar.model_trial import CrashMark, Figures, Trial, is_enough, worse
-from edge.readings import Alert, AlertState, Source
+from edge.notices import Alert, AlertState
+from edge.readings import Source
 from edge.risks.catalogue import MODELS
 from edge.risks.model import RiskModel
 from edge.signals import rr_series

@@ -10,7 +10,8 @@ from edge.alerts.house_faults import HouseFaults, HouseSight
 from edge.alerts.limits import DEFAULTS, Limits
 from edge.alerts.sights import WearableSight
 from edge.alerts.wearable_faults import WearableFaults
-from edge.readings import Alert, AlertState, Channel, FaultKind
+from edge.notices import Alert, AlertState, FaultKind
+from edge.readings import Channel
 
 # Noon UTC of 2027-01-15.
 NOON = 1_800_014_400.0

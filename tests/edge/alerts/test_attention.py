@@ -9,7 +9,8 @@ import pytest
 
 from edge.alerts.attention import LONGEST_SNOOZE_S, Attention, Turn
 from edge.errors import WrongUseError
-from edge.readings import Alert, AlertState, Explanation, FaultKind, Severity, Snooze
+from edge.notices import Alert, AlertState, FaultKind, Severity, Snooze
+from edge.readings import Explanation
 
 NOW = 1_780_000_000.0
 HOUR = 3600.0

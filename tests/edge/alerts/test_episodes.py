@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.alerts.episodes import LOOK_BACK, Episodes, PersistenceRule
-from edge.readings import Alert, AlertState, Assessment, Explanation, Risk, Severity
+from edge.notices import Alert, AlertState, Severity
+from edge.readings import Assessment, Explanation, Risk
 
 RULE = PersistenceRule(
     threshold=0.5,

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from edge.alerts.care import Care, Escalation
 from edge.alerts.escalation import Step, due_steps, next_step_at
-from edge.readings import Alert, AlertState, Explanation, Severity
+from edge.notices import Alert, AlertState, Severity
+from edge.readings import Explanation
 
 AT = 1_780_000_000.0
 NAMES = st.lists(st.sampled_from("abcdef"), unique=True, max_size=4).map(tuple)

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from edge.alerts.faults import RULES, START_S, FaultEpisodes, FaultRule, keys_of
 from edge.alerts.limits import Limits
-from edge.readings import AlertState, Channel, Fault, FaultKind, Severity
+from edge.notices import AlertState, Fault, FaultKind, Severity
+from edge.readings import Channel
 from tests.edge.alerts.household_story import LOOK_S, NOON, Story, Worn
 
 MINUTE = 60.0

@@ -9,7 +9,7 @@ import pytest
 
 from edge.alerts.faults import START_S
 from edge.alerts.house_faults import LEAST_FREE_BYTES, BrokerSight, HouseSight
-from edge.readings import FaultKind, Severity
+from edge.notices import FaultKind, Severity
 from tests.edge.alerts.household_story import Story
 
 MINUTE = 60.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.readings import Severity
+from edge.notices import Severity
 from tests.edge.alerts.ordinary_life import PEOPLE, OrdinaryLife
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from edge.alerts.thresholds import ThresholdRule, Thresholds
 from edge.alerts.vital_rules import DEFAULTS
-from edge.readings import CHANNELS, Alert, AlertState, Channel, Quality, Reading, Severity
+from edge.notices import Alert, AlertState, Severity
+from edge.readings import CHANNELS, Channel, Quality, Reading
 
 START = 1_780_000_020.0  # a whole minute
 MINUTE = 60.0

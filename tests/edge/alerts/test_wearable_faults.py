@@ -8,7 +8,8 @@ import pytest
 
 from edge.alerts.faults import RULES
 from edge.alerts.limits import DEFAULTS, spoken
-from edge.readings import Channel, FaultKind, Severity
+from edge.notices import FaultKind, Severity
+from edge.readings import Channel
 from tests.edge.alerts.household_story import DAY_S, NOON, Story, Worn
 
 MINUTE = 60.0

@@ -13,7 +13,8 @@ import pytest
 from edge.buttons import links
 from edge.buttons.links import LIFE_S
 from edge.errors import StoreError, WrongUseError
-from edge.readings import AlertState, Button, Notification, Risk, Severity
+from edge.notices import AlertState, Button, Notification, Severity
+from edge.readings import Risk
 from edge.recorder import Recorder
 from edge.running import control
 from tests.fakes.alert_house import HOUR, SETTINGS, DirectRecorder, house_in

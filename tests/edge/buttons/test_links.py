@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edge.buttons import links
 from edge.buttons.links import LIFE_S, SET_BACK_S, Link, home_key, new_link, read_token, write_token
 from edge.errors import StoreError
-from edge.readings import Button
+from edge.notices import Button
 
 KEY = bytes(range(32))
 NOW = 1_800_000_000.0

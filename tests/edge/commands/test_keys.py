@@ -17,7 +17,7 @@ from cloud_sync.messages.examples import EXAMPLES
 from edge.cli import main
 from edge.commands.keys import read_secret_key
 from edge.errors import MessageError, Refused, SettingsError
-from edge.readings import OutboxMessage, Priority
+from edge.notices import OutboxMessage, Priority
 from edge.settings.home import load_settings
 from edge.store.store import Store
 from edge.telling.household_key import PublicKey

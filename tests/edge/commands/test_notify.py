@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge.cli import main
-from edge.readings import Attempt
+from edge.notices import Attempt
 from edge.store.store import Batch, Store
 from edge.virtual.phone import VirtualPhone
 from tests.edge.store.samples import START, alert, notification

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.cli import main
-from edge.readings import OutboxMessage, Priority
+from edge.notices import OutboxMessage, Priority
 from edge.settings.home import load_settings
 from edge.store.store import Batch, Store
 from tests.edge.settings.test_home import GOOD

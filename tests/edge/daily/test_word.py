@@ -24,6 +24,7 @@ from edge.daemon import Daemon
 from edge.daily.facts import Facts, Glucose, Spread, Trend
 from edge.daily.round import GRACE_S, DailyRound, Due, due_words, word_of
 from edge.daily.word import about, word_id, word_text
+from edge.notices import Alert, AlertState, DueNotification, FaultKind, Notification, Severity
 from edge.notify.bundles import bundles
 from edge.notify.digest import composed
 from edge.notify.languages import languages
@@ -31,21 +32,7 @@ from edge.notify.phone import Contact
 from edge.notify.quiet import QuietHours
 from edge.notify.texts import AlertText
 from edge.phrases import phrase
-from edge.readings import (
-    CHANNELS,
-    Alert,
-    AlertState,
-    Assessment,
-    Channel,
-    DueNotification,
-    Explanation,
-    FaultKind,
-    Notification,
-    Quality,
-    Reading,
-    Risk,
-    Severity,
-)
+from edge.readings import CHANNELS, Assessment, Channel, Explanation, Quality, Reading, Risk
 from edge.recorder import Recorder
 from edge.settings.home import Settings
 from edge.signals.night_baseline import Night, judge_nights

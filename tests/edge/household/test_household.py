@@ -22,8 +22,9 @@ from edge.bluetooth.packet import Packet
 from edge.bluetooth.radio import Radio
 from edge.errors import StoreError
 from edge.household.household import Household, communal, residents
+from edge.notices import Alert
 from edge.pipeline import Pipeline
-from edge.readings import Alert, Channel, Reading, Risk, Window
+from edge.readings import Channel, Reading, Risk, Window
 from edge.recorder import Recorder
 from edge.risks.catalogue import load_models
 from edge.settings.home import PersonSettings, Settings

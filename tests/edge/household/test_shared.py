@@ -15,8 +15,9 @@ from edge.errors import StoreError
 from edge.household.claims import TOGETHER_S
 from edge.household.shared import Questions, SharedDevice
 from edge.household.wearable import wearable_of
+from edge.notices import Notification
 from edge.notify.questions import question_text, told_values
-from edge.readings import NOBODY, Channel, Claim, Notification, Reading, Source
+from edge.readings import NOBODY, Channel, Claim, Reading, Source
 from edge.recorder import Recorder
 from edge.settings.home import PersonSettings
 from edge.store.store import Batch, Store

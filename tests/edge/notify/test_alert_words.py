@@ -20,12 +20,13 @@ from edge.alerts.thresholds import Threshold, ThresholdRule
 from edge.alerts.vital_rules import DEFAULTS
 from edge.alerts.wearable_faults import WearableFaults
 from edge.bluetooth.trouble import RadioState, RadioStatus
+from edge.notices import Alert, AlertState, FaultKind, Severity
 from edge.notify.alert_words import OTHER_CRITICAL, WORDS
 from edge.notify.fault_words import FAULT_WORDS
 from edge.notify.languages import language_of, languages
 from edge.notify.texts import alert_text, fault_text, still_so
 from edge.phrases import Phrase
-from edge.readings import Alert, AlertState, Channel, Explanation, FaultKind, Risk, Severity, Window
+from edge.readings import Channel, Explanation, Risk, Window
 from edge.signals import atrial_fibrillation, fall, hypoglycaemia, sleep_apnoea
 from edge.signals.news2 import Vitals, news2
 from edge.signals.night_baseline import Night, judge_nights

@@ -9,12 +9,12 @@ from datetime import UTC, time
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.notices import DueNotification, Notification, Severity
 from edge.notify.bundles import HOUR_S, Bundle, Story, bundles, stories_of
 from edge.notify.digest import composed
 from edge.notify.phone import Contact
 from edge.notify.quiet import QuietHours
 from edge.notify.texts import LATE_AFTER_S
-from edge.readings import DueNotification, Notification, Severity
 
 # 2026-11-25T00:00:00Z
 MIDNIGHT = 1_795_564_800.0

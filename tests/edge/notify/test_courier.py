@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import StoreError
+from edge.notices import Attempt, DueNotification, Notification, Severity
 from edge.notify.courier import FIRST_RETRY_S, LONGEST_RETRY_S, retry_delay
 from edge.notify.courier import Courier as AnyCourier
 from edge.notify.phone import Contact, Delivery, Message, PhoneChannel
-from edge.readings import Attempt, DueNotification, Notification, Severity
 from edge.store.store import Batch, Store
 from edge.virtual.phone import VirtualPhone
 from tests.fakes import phones

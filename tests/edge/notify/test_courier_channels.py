@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from edge.notices import Button, Notification, Severity
 from edge.notify.bundles import HOUR_S
 from edge.notify.channels import REST_S
 from edge.notify.charts import Chart
 from edge.notify.courier import HURRY_S, LONGEST_RETRY_S, Courier
 from edge.notify.phone import TIMEOUT_S, Action, Contact, Delivery, Host, Message, PhoneChannel
 from edge.notify.quiet import QuietHours
-from edge.readings import Button, Notification, Severity
 from edge.recorder import Recorder
 from edge.store.store import Batch, Store
 from tests.fakes.clock import ManualClock, settle

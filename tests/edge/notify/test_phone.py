@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from edge.errors import SettingsError
+from edge.notices import Severity
 from edge.notify import phone
 from edge.notify.charts import Chart
 from edge.notify.phone import Action, Contact, Message, PhoneChannel, SendingProcess
-from edge.readings import Severity
 from edge.virtual.phone import ShownMessage, VirtualPhone
 from tests.fakes import phones
 from tests.fakes.ntfy import NtfyServer, ntfy_server

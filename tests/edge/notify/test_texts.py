@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from edge.notices import Alert, AlertState, FaultKind, Severity
 from edge.notify.texts import alert_text, clock_time, fault_text
 from edge.phrases import listed
-from edge.readings import Alert, AlertState, Explanation, FaultKind, Severity
+from edge.readings import Explanation
 
 SUMMER = timezone(timedelta(hours=2))
 FIVE_PAST_TWO = datetime(2026, 5, 3, 14, 5, tzinfo=SUMMER).timestamp()

@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.alerts.episodes import Episodes, PersistenceRule
-from edge.readings import Alert, AlertState, Assessment, Risk, Source
+from edge.notices import Alert, AlertState
+from edge.readings import Assessment, Risk, Source
 from edge.risks.catalogue import MODELS
 from edge.risks.model import RiskModel
 from edge.signals.glucose import readings_of

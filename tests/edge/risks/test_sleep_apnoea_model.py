@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.readings import Alert, Assessment, Source
+from edge.notices import Alert
+from edge.readings import Assessment, Source
 from edge.risks.catalogue import MODELS
 from edge.risks.model import RiskModel
 from edge.signals.rr_series import readings_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from edge.notices import Severity
 from edge.notify.phone import Contact, Delivery, Message, PhoneChannel
-from edge.readings import Severity
 from edge.running.opening import TELL_AFTER_S, TELL_EVERY_S, Opening
 from tests.edge.test_daemon import settings
 from tests.fakes.clock import ManualClock

@@ -9,7 +9,7 @@ import pytest
 
 from edge.alerts.care import Escalation
 from edge.errors import SettingsError
-from edge.readings import Severity
+from edge.notices import Severity
 from edge.settings.home import load_settings
 from tests.fakes.alert_house import FAMILY
 

@@ -8,7 +8,8 @@ import pytest
 
 from edge.alerts.vital_rules import DEFAULTS
 from edge.errors import SettingsError
-from edge.readings import Channel, Severity
+from edge.notices import Severity
+from edge.readings import Channel
 from edge.settings.home import Settings, check_settings
 from edge.settings.rules import rules_of
 from tests.edge.settings.test_home import GOOD

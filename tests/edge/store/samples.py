@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from edge.readings import (
-    CHANNELS,
-    Alert,
-    AlertState,
-    Assessment,
-    Channel,
-    Explanation,
-    Notification,
-    OutboxMessage,
-    Priority,
-    Quality,
-    Reading,
-    Risk,
-    Severity,
-)
+from edge.notices import Alert, AlertState, Notification, OutboxMessage, Priority, Severity
+from edge.readings import CHANNELS, Assessment, Channel, Explanation, Quality, Reading, Risk
 from edge.store.store import Batch
 
 START = 1_780_000_000.0  # a whole second, so that it is a whole tick of every channel

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.household.claims import Measurement, claims_of
-from edge.readings import CHANNELS, NOBODY, Channel, Claim, Notification, Reading, Severity
+from edge.notices import Notification, Severity
+from edge.readings import CHANNELS, NOBODY, Channel, Claim, Reading
 from edge.store.claims import ClaimState
 from edge.store.store import Batch, Store
 from tests.edge.store.samples import START

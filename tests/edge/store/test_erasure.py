@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from edge.errors import StoreError
-from edge.readings import Attempt, Channel, Claim, Memory, Notification, OutboxMessage, Priority, Reading, Severity
+from edge.notices import Attempt, Notification, OutboxMessage, Priority, Severity
+from edge.readings import Channel, Claim, Memory, Reading
 from edge.store.store import Batch, Store
 from tests.edge.store.samples import START, alert, assessment, rr, sample
 

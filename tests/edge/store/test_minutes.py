@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.readings import Channel, OutboxMessage, Priority
+from edge.notices import OutboxMessage, Priority
+from edge.readings import Channel
 from edge.store.minutes import DirtyMinute
 from edge.store.store import Batch, Store
 from tests.edge.store.samples import rr, sample

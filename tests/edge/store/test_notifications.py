@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.readings import Button
+from edge.notices import Button
 from edge.store.notifications import FORGOTTEN_AFTER_S
 from edge.store.store import Batch, Store
 from tests.edge.store.samples import START, notification

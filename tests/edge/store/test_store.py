@@ -20,7 +20,8 @@ import pytest
 from sqlite_utils import Database, Migrations
 
 from edge.errors import StoreError
-from edge.readings import AlertState, Channel, Explanation, FaultKind, Priority, Risk, Severity
+from edge.notices import AlertState, FaultKind, Priority, Severity
+from edge.readings import Channel, Explanation, Risk
 from edge.store.blocks import codec_of, columns_of, pack
 from edge.store.connection import Connection
 from edge.store.schema import MIGRATIONS, migrate

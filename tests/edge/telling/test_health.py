@@ -12,7 +12,8 @@ from cloud_sync.messages import Home, Kind, Received, parse
 from cloud_sync.messages.health import DevicesMessage, HealthMessage
 from edge.bluetooth.link import LinkState
 from edge.household.wearable import Wearable, wearable_of
-from edge.readings import CHANNELS, NOBODY, Alert, AlertState, Channel, Explanation, Reading, Severity, Source
+from edge.notices import Alert, AlertState, Severity
+from edge.readings import CHANNELS, NOBODY, Channel, Explanation, Reading, Source
 from edge.recorder import Recorder
 from edge.running import machine
 from edge.store.store import Batch, Store

@@ -23,7 +23,8 @@ from edge.bluetooth.link import LinkState
 from edge.errors import WrongUseError
 from edge.household.household import Household
 from edge.household.wearable import Wearable, wearable_of
-from edge.readings import NOBODY, Alert, AlertState, Channel, Explanation, Quality, Reading, Severity, Source
+from edge.notices import Alert, AlertState, Severity
+from edge.readings import NOBODY, Channel, Explanation, Quality, Reading, Source
 from edge.settings.home import HomeAssistantSettings, Settings
 from edge.telling.home_assistant import AGAIN_S, TELL_S, HomeAssistant
 from edge.telling.pseudonyms import Pseudonyms

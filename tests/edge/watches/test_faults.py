@@ -14,7 +14,8 @@ import pytest
 
 from edge.alerts.limits import DEFAULTS
 from edge.daemon import Daemon
-from edge.readings import Alert, AlertState, Channel, Explanation, FaultKind, Reading, Severity
+from edge.notices import Alert, AlertState, FaultKind, Severity
+from edge.readings import Channel, Explanation, Reading
 from edge.running.status import STORE_NAME
 from edge.running.supervision import ServiceManager
 from edge.settings.home import FaultSettings, Settings

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from edge.readings import Alert, AlertState, Channel, Severity
+from edge.notices import Alert, AlertState, Severity
+from edge.readings import Channel
 from edge.recorder import Recorder
 from edge.settings.home import PersonSettings
 from edge.signals.news2 import News2, Vitals, news2

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.readings import Alert, AlertState, Channel, Quality, Reading, Severity
+from edge.notices import Alert, AlertState, Severity
+from edge.readings import Channel, Quality, Reading
 from edge.settings.home import PersonSettings, WearableSettings
 from edge.signals.night_baseline import Night, judge_nights
 from edge.store.store import Batch, Store

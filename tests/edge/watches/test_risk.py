@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from edge.readings import Alert, AlertState, Assessment, Explanation, Risk, Severity
+from edge.notices import Alert, AlertState, Severity
+from edge.readings import Assessment, Explanation, Risk
 from edge.risks.catalogue import MODELS
 from edge.risks.model import RiskModel
 from edge.watches.risk import RiskWatch, watch_risk

@@ -14,7 +14,8 @@ from typing import Any
 from edge.bluetooth.link import LinkState, LinkStatus
 from edge.bluetooth.radio import Radio
 from edge.household.household import Household
-from edge.readings import Alert, AlertState, Channel, Reading
+from edge.notices import Alert, AlertState
+from edge.readings import Channel, Reading
 from edge.recorder import Recorder
 from edge.settings.home import PersonSettings, Settings
 from edge.store.store import Batch, Store

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from edge.bluetooth.link import Packet
+from edge.notices import Alert
 from edge.pipeline import Pipeline
-from edge.readings import CHANNELS, Alert, Assessment, Channel, Memory, Quality, Reading
+from edge.readings import CHANNELS, Assessment, Channel, Memory, Quality, Reading
 from edge.settings.home import PersonSettings
 from edge.store.store import Batch, Store
 from edge.wearables import (

@@ -15,7 +15,7 @@ import pytest
 
 from edge.cli import main
 from edge.errors import HearthbeatError
-from edge.readings import Button
+from edge.notices import Button
 from edge.running import control
 from edge.running.control import Words
 from edge.web import pages, server
