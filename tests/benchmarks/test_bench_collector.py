@@ -26,7 +26,9 @@ from tests.conftest import CHECKOUT
 from tests.fakes.broker import Mosquitto, free_port
 from tests.fakes.collecting import told
 from tests.fakes.killing import COLLECTOR, TABLES, write_settings
-from tests.fakes.postgres import Postgres
+from tests.fakes.postgres import Postgres, durable_postgres
+
+__all__ = ["durable_postgres"]
 
 MESSAGES = 20_000
 A_HOME = 40
@@ -39,20 +41,10 @@ STORED = "SELECT " + " + ".join(f"(SELECT count(*) FROM hearthbeat.{table})" for
 @contextmanager
 def broker_of_its_own(folder: Path) -> Iterator[Mosquitto]:
     """One that holds nothing for anybody: with no bound on what is in flight, and without a line for each packet."""
-    mosquitto = Mosquitto(folder / uuid4().hex, options="max_inflight_messages 0\nset_tcp_nodelay true")
-    quiet = mosquitto._configuration().replace("log_type all", "log_type error\nlog_type information")
-    mosquitto._configuration = lambda: quiet  # type: ignore[method-assign]
+    mosquitto = Mosquitto(folder / uuid4().hex, options="max_inflight_messages 0\nset_tcp_nodelay true", quiet=True)
     mosquitto.start()
     yield mosquitto
     mosquitto.stop()
-
-
-@pytest.fixture
-def cluster() -> Iterator[Postgres]:
-    cluster = Postgres()
-    cluster.start()
-    yield cluster
-    cluster.close()
 
 
 @pytest.fixture
@@ -148,7 +140,7 @@ def ours(cluster: Postgres, messages: Path, folder: Path, names: Sequence[str]) 
 
 def test_bench_collecting(
     benchmark: BenchmarkFixture,
-    cluster: Postgres,
+    durable_postgres: Postgres,
     messages: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -156,8 +148,8 @@ def test_bench_collecting(
     rates: dict[str, list[float]] = {"ours": [], "bare": []}
 
     def once() -> None:
-        rates["bare"].append(bare(cluster, messages, tmp_path))
-        rates["ours"].append(ours(cluster, messages, tmp_path, ["one"])[0])
+        rates["bare"].append(bare(durable_postgres, messages, tmp_path))
+        rates["ours"].append(ours(durable_postgres, messages, tmp_path, ["one"])[0])
 
     benchmark.pedantic(once, rounds=ROUNDS)  # type: ignore[no-untyped-call]  # pytest-benchmark has no types here
     mine, theirs = statistics.median(rates["ours"]), statistics.median(rates["bare"])
@@ -172,13 +164,13 @@ def test_bench_collecting(
 
 def test_bench_two_collectors(
     benchmark: BenchmarkFixture,
-    cluster: Postgres,
+    durable_postgres: Postgres,
     messages: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     together, shares = benchmark.pedantic(  # type: ignore[no-untyped-call]
-        ours, args=(cluster, messages, tmp_path, ["one", "two"]), rounds=1
+        ours, args=(durable_postgres, messages, tmp_path, ["one", "two"]), rounds=1
     )
     benchmark.extra_info["shares"] = shares
     with capsys.disabled():

@@ -15,32 +15,18 @@ import pytest
 from cloud_sync import receipts_awaited, refusals, session
 from cloud_sync.broker import Broker
 from cloud_sync.publisher import Publisher
-from cloud_sync.receipts import receipt, receipt_topic
-from edge.notices import OutboxMessage, Priority
+from edge.notices import Priority
 from edge.store.store import Batch, Store
-from tests.fakes.broker import Arrival, Mosquitto, Subscriber
+from tests.fakes.broker import Mosquitto, Subscriber
 from tests.fakes.narrow_link import NarrowLink
+from tests.fakes.numbered import TOPIC, Collecting, bridged, numbers, rows
 from tests.fakes.vanishing import network
-
-TOPIC = "hearthbeat/v1/home/anna/summary/minute"
-STATUS = "hearthbeat/v1/home/status"
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path / "hearthbeat.db") as opened:
         yield opened
-
-
-def rows(count: int, first: int = 0, priority: Priority = Priority.SUMMARY, topic: str = TOPIC) -> list[OutboxMessage]:
-    return [
-        OutboxMessage(f"00000000-0000-4000-8000-{n:012}", topic, b"%d" % n, priority, float(n))
-        for n in range(first, first + count)
-    ]
-
-
-def numbers(arrivals: list[Arrival]) -> list[int]:
-    return [int(arrival.payload) for arrival in arrivals if arrival.topic != STATUS]
 
 
 @contextmanager
@@ -56,16 +42,6 @@ def publishing(broker: Broker, store: Store) -> Iterator[Publisher]:
 
 def reached(mosquitto: Mosquitto) -> Broker:
     return Broker(mosquitto.host, mosquitto.port, tls=False)
-
-
-class Collecting(Subscriber):
-    """A subscriber that gives receipts, as the collector does."""
-
-    def _received(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
-        super()._received(client, userdata, message)
-        if message.topic != STATUS:
-            identifier = f"00000000-0000-4000-8000-{int(message.payload):012}"
-            client.publish(receipt_topic("home"), receipt([identifier]))
 
 
 def test_pain_22_a_broker_that_is_killed_and_remembers_nothing_loses_nothing(
@@ -136,18 +112,7 @@ def test_an_alert_overtakes_what_waits_for_a_slow_link(store: Store, mosquitto: 
 
 
 def test_what_one_broker_has_taken_reaches_the_other_over_a_bridge(store: Store, tmp_path: Path) -> None:
-    far = Mosquitto(tmp_path / "far")
-    options = "\n".join(
-        (
-            "connection bridge",
-            f"address {far.host}:{far.port}",
-            "bridge_protocol_version mqttv50",
-            "topic hearthbeat/# out 1",
-            "cleansession false",
-            "restart_timeout 1 1",
-        )
-    )
-    near = Mosquitto(tmp_path / "near", options=options)
+    near, far = bridged(tmp_path)
     far.start()
     subscriber = Subscriber(far)
     near.start()

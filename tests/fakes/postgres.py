@@ -184,6 +184,15 @@ def postgres(_cluster: Postgres) -> Iterator[Postgres]:
 
 
 @pytest.fixture
+def durable_postgres() -> Iterator[Postgres]:
+    """A running cluster of the test's own that waits for the disk, as a true one does."""
+    cluster = Postgres()
+    cluster.start()
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
 def database(postgres: Postgres) -> str:
     """A new empty database; how libpq reaches it."""
     return postgres.make_database()

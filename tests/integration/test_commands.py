@@ -22,37 +22,12 @@ from edge.daemon import Daemon
 from edge.risks.catalogue import MODELS
 from edge.settings.home import load_settings
 from tests.fakes.broker import Mosquitto, Subscriber, mosquitto, subscriber
+from tests.fakes.home_text import ANNA, HOME, broker_table, key_table
 
 __all__ = ["mosquitto", "subscriber"]
 
 DAUGHTER = SigningKey(bytes(range(32)))
 STRANGER = SigningKey(bytes(32))
-SETTINGS = """
-[home]
-id = "home"
-state_directory = "state"
-[[people]]
-id = "anna"
-contacts = ["phone"]
-[[contacts]]
-id = "phone"
-url = "json://127.0.0.1:9"
-[broker]
-host = "{host}"
-port = {port}
-tls = false
-[[commands.keys]]
-id = "daughter"
-public_key = "{key}"
-may = ["acknowledge", "settings"]
-contact = "phone"
-"""
-MAKER = """
-[[commands.keys]]
-id = "maker"
-public_key = "{key}"
-may = ["model", "package"]
-"""
 
 
 class Sender:
@@ -107,8 +82,8 @@ async def subscribed(broker: Mosquitto) -> None:
 @pytest.fixture
 def path(tmp_path: Path, mosquitto: Mosquitto) -> Path:
     written = tmp_path / "hearthbeat.toml"
-    key = write_public_key(DAUGHTER.verify_key)
-    written.write_text(SETTINGS.format(host=mosquitto.host, port=mosquitto.port, key=key))
+    daughter = key_table("daughter", write_public_key(DAUGHTER.verify_key), ["acknowledge", "settings"], "phone")
+    written.write_text(HOME + ANNA + broker_table(mosquitto) + daughter)
     return written
 
 
@@ -159,7 +134,7 @@ async def test_a_model_comes_by_the_broker_and_runs_in_the_shadow(
     assert secret.stat().st_mode & 0o077 == 0
     assert tool(capsys, "keys", "show", secret) == key
     with path.open("a") as file:
-        file.write(MAKER.format(key=key))
+        file.write(key_table("maker", key, ["model", "package"]))
     shutil.copytree(MODELS / "atrial_fibrillation", new)
     manifest = json.loads((new / "manifest.json").read_text()) | {"version": "9.0"}
     (new / "manifest.json").write_text(json.dumps(manifest))

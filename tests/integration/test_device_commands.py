@@ -21,6 +21,7 @@ from tests.conftest import CHECKOUT
 from tests.edge.settings.test_file import SHIPPED
 from tests.fakes.bluez_objects import DEVICE
 from tests.fakes.home import VirtualHome, virtual_home
+from tests.fakes.home_text import ANNA, HOME_WITHOUT_MODELS
 
 
 @asynccontextmanager
@@ -124,24 +125,9 @@ async def test_pain_25_a_bond_is_found_by_the_lasting_address_though_bluez_keeps
         assert "devices list" in complaints
 
 
-NOBODY_YET = """
-[home]
-state_directory = "state"
-models_directory = "models"
-
-[[people]]
-id = "anna"
-contacts = ["phone"]
-
-[[contacts]]
-id = "phone"
-url = "json://127.0.0.1:9"
-"""
-
-
 async def test_pain_04_a_strap_is_added_through_the_daemon_that_runs_and_streams_at_once(tmp_path: Path) -> None:
     config = tmp_path / "hearthbeat.toml"
-    config.write_text(NOBODY_YET)
+    config.write_text(HOME_WITHOUT_MODELS + ANNA)
     (tmp_path / "models").mkdir()
     async with worn(pairing=True) as (home, strap):
         daemon = asyncio.create_task(hearthbeat(home, "run", "--config", str(config)))

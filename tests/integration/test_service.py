@@ -13,21 +13,10 @@ from typing import Any
 
 from edge.running import status
 from tests.conftest import CHECKOUT
+from tests.fakes.home_text import ANNA, HOME_WITHOUT_MODELS
 from tests.fakes.message_bus import MessageBusDaemon
 
-SETTINGS = """
-[home]
-state_directory = "state"
-models_directory = "models"
-
-[[people]]
-id = "anna"
-contacts = ["phone"]
-
-[[contacts]]
-id = "phone"
-url = "json://127.0.0.1:9"
-"""
+SETTINGS = HOME_WITHOUT_MODELS + ANNA
 BERT = '\n[[people]]\nid = "bert"\ncontacts = ["phone"]\n'
 
 

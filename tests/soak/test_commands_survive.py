@@ -24,31 +24,11 @@ from edge.risks.catalogue import MODELS
 from edge.store.store import Store
 from tests.fakes.broker import Mosquitto, Subscriber
 from tests.fakes.daemon_process import DaemonProcess
+from tests.fakes.home_text import ANNA, HOME, broker_table, key_table
 
 KILLS = 20
 EVERY_S = 0.4
 KEY = SigningKey(bytes(range(32)))
-SETTINGS = """
-[home]
-id = "home"
-state_directory = "state"
-[[people]]
-id = "anna"
-contacts = ["phone"]
-[[contacts]]
-id = "phone"
-url = "json://127.0.0.1:9"
-[broker]
-host = "{host}"
-port = {port}
-tls = false
-[[commands.keys]]
-id = "maker"
-public_key = "{key}"
-may = ["data", "model", "package"]
-[log]
-format = "json"
-"""
 
 
 @pytest.mark.timeout(600)
@@ -59,8 +39,8 @@ async def test_each_command_is_done_and_told_though_the_daemon_is_killed(tmp_pat
     listening = Subscriber(mosquitto, "hearthbeat/v1/#")
     broker = Broker(mosquitto.host, mosquitto.port, tls=False)
     config = tmp_path / "hearthbeat.toml"
-    key = write_public_key(KEY.verify_key)
-    config.write_text(SETTINGS.format(host=mosquitto.host, port=mosquitto.port, key=key))
+    maker = key_table("maker", write_public_key(KEY.verify_key), ["data", "model", "package"])
+    config.write_text(HOME + ANNA + broker_table(mosquitto) + maker + '[log]\nformat = "json"\n')
     sent: set[str] = set()
     killing = asyncio.Event()
     daemon = DaemonProcess(config, AcceleratedClock(1.0), {}, tmp_path / "daemon.log")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.killing import Chain
-from tests.fakes.postgres import Postgres
+from tests.fakes.postgres import Postgres, durable_postgres
+
+__all__ = ["durable_postgres"]
 
 KILLS = 200
 LIFE_S = 1.5
@@ -21,21 +22,13 @@ DEATH_S = 0.5
 ROUND = 20
 
 
-@pytest.fixture
-def postgres() -> Iterator[Postgres]:
-    cluster = Postgres()
-    cluster.start()
-    yield cluster
-    cluster.close()
-
-
 def test_pain_22_a_puback_is_not_a_disk_nor_is_anything_lost_in_200_kills(
-    tmp_path: Path, postgres: Postgres, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, durable_postgres: Postgres, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seed = int(os.environ.get("HEARTHBEAT_SEED", "22"))
     kills = int(os.environ.get("HEARTHBEAT_KILLS", str(KILLS)))
     chance, began = random.Random(seed), time.monotonic()
-    with Chain(tmp_path, postgres, collectors=2) as chain:
+    with Chain(tmp_path, durable_postgres, collectors=2) as chain:
         chain.wait_for_more(1)
         stored = chain.stored()
         for number, victim in enumerate(islice(cycle(chain.victims), kills), 1):

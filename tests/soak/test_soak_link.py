@@ -15,8 +15,8 @@ from cloud_sync.broker import Broker
 from cloud_sync.publisher import Publisher
 from edge.notices import OutboxMessage, Priority
 from edge.store.store import Batch, Store
-from tests.cloud_sync.test_real_brokers import STATUS, Collecting, numbers, rows
 from tests.fakes.broker import Arrival, Mosquitto, Subscriber
+from tests.fakes.numbered import STATUS, Collecting, bridged, numbers, rows
 from tests.fakes.vanishing import network
 
 CUTS = 12
@@ -85,16 +85,7 @@ def ids(arrivals: list[Arrival]) -> Counter[str]:
 
 
 def test_two_bridged_brokers_that_are_restarted_in_turn_lose_nothing(tmp_path: Path) -> None:
-    far = Mosquitto(tmp_path / "far")
-    bridge = (
-        "connection bridge",
-        f"address {far.host}:{far.port}",
-        "bridge_protocol_version mqttv50",
-        "topic hearthbeat/# out 1",
-        "cleansession false",
-        "restart_timeout 1 1",
-    )
-    near = Mosquitto(tmp_path / "near", options="\n".join(bridge))
+    near, far = bridged(tmp_path)
     far.start()
     near.start()
     subscriber = Subscriber(far)

@@ -14,7 +14,9 @@ from cloud_sync.fleet.fleet import Plan
 from cloud_sync.fleet.simulating import simulate
 from tests.fakes.broker import Mosquitto
 from tests.fakes.killing import COLLECTOR, Program, write_settings
-from tests.fakes.postgres import Postgres
+from tests.fakes.postgres import Postgres, durable_postgres
+
+__all__ = ["durable_postgres"]
 
 HOMES = 10_000
 PLAN = Plan(homes=int(os.environ.get("HEARTHBEAT_HOMES", str(HOMES))), minutes=60.0, speed=60.0, outage_minutes=15.0)
@@ -24,28 +26,19 @@ PATIENCE_S = 300.0
 @pytest.fixture
 def quiet_broker(tmp_path: Path) -> Iterator[Mosquitto]:
     """It is told nothing of in its log, which would cost more than the homes do."""
-    mosquitto = Mosquitto(tmp_path / "mosquitto", options="max_inflight_messages 0\nconnection_messages false")
-    quiet = mosquitto._configuration().replace("log_type all", "log_type error\nlog_type information")
-    mosquitto._configuration = lambda: quiet  # type: ignore[method-assign]
+    options = "max_inflight_messages 0\nconnection_messages false"
+    mosquitto = Mosquitto(tmp_path / "mosquitto", options=options, quiet=True)
     mosquitto.start()
     yield mosquitto
     mosquitto.stop()
 
 
-@pytest.fixture
-def cluster() -> Iterator[Postgres]:
-    cluster = Postgres()
-    cluster.start()
-    yield cluster
-    cluster.close()
-
-
 def test_ten_thousand_homes_come_back_at_once(
-    quiet_broker: Mosquitto, cluster: Postgres, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    quiet_broker: Mosquitto, durable_postgres: Postgres, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < PLAN.homes + 1000:
         pytest.skip("more files must be allowed to be open: see ulimit -n")
-    database = cluster.make_database()
+    database = durable_postgres.make_database()
     settings = write_settings(tmp_path / "collector.toml", quiet_broker.port, database)
     collector = Program(["-c", COLLECTOR, str(settings)], tmp_path / "collector.log")
     collector.start()

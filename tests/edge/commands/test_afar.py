@@ -13,23 +13,13 @@ from edge.running.status import STORE_NAME
 from edge.store.commands import Audit
 from edge.store.model_updates import Update, UpdateState
 from edge.store.store import Store
-
-TEXT = """
-[home]
-state_directory = "state"
-[[people]]
-id = "anna"
-contacts = ["phone"]
-[[contacts]]
-id = "phone"
-url = "json://127.0.0.1:9"
-"""
+from tests.fakes.home_text import ANNA, HOME
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "hearthbeat.toml"
-    path.write_text(TEXT)
+    path.write_text(HOME + ANNA)
     (tmp_path / "state").mkdir()
     return path
 
