@@ -201,7 +201,7 @@ def _word_chart(store: Store, person: str, word: Notification) -> Chart | None:
     if not rates.minutes.size:
         return None
     offset_s = _utc_offset_s(word.created)
-    return Chart("bpm", _line(60.0 * (rates.minutes + 1), rates.bpm, _HOLE_S), utc_offset_s=offset_s)
+    return Chart("bpm", _line(60.0 * (rates.minutes + 1).astype(np.float64), rates.bpm, _HOLE_S), utc_offset_s=offset_s)
 
 
 def _utc_offset_s(moment: float) -> float:

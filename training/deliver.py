@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,6 +146,7 @@ def keep_scores(
 ) -> None:
     """Keep every counted window's person, recording, end, label and scores for the card, and the peers' curves."""
     int8 = windows["as_int8"]
+    curves: dict[str, Any] = {f"peer/{name}": values for name, values in of_peers.items()}
     with work.scores.open("wb") as file:
         np.savez(
             file,
@@ -155,5 +156,5 @@ def keep_scores(
             label=int8.label,
             as_float=windows["as_float"].score,
             as_int8=int8.score,
-            **{f"peer/{name}": values for name, values in of_peers.items()},
+            **curves,
         )

@@ -85,7 +85,7 @@ def labels_of(windows: Sequence[Window], trial: MotionTrial) -> NDArray[np.int8]
         return np.zeros(len(windows), dtype=np.int8)
     labels = np.full(len(windows), -1, dtype=np.int8)
     blows = np.array([_blow_mg(window) for window in windows])
-    hard = np.flatnonzero(blows >= BLOW_MG)
+    hard = np.flatnonzero(blows >= BLOW_MG).tolist()
     still = [place for place in hard if fall.plain_numbers(windows[place])["movement_mg"] < STILL_MG]
     of_fall = np.array(still or hard, dtype=np.intp)
     if len(of_fall):

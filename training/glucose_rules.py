@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,7 @@ def arima(begin: float, ends: NDArray[np.float64], mg_dl: NDArray[np.float64]) -
     return found
 
 
-def _continue(last: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def _continue(last: NDArray[np.float64], weights: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Go on from the last values, (windows, ORDER + 1), by the weights of the last changes, the newest first."""
     now, changes = last[:, -1], np.diff(last, axis=1)[:, ::-1]
     found = []

@@ -99,7 +99,7 @@ def forecast_errors(
     """
     if not folds or folds[0].measured[0].targets is None:
         return {}
-    squares: dict[str, list[NDArray[np.float64]]] = {}
+    squares: dict[str, list[NDArray[np.floating[Any]]]] = {}
     for fold, of_fold in zip(folds, outputs, strict=True):
         target, features = _known(fold.measured)
         told = np.concatenate([one[each.judged, 1:] for one, each in zip(of_fold, fold.measured, strict=True)])

@@ -41,7 +41,7 @@ class Faults:
 
 def trouble(rr_ms: Rows, is_af: Mask, *, beats: int, faults: Faults, random: np.random.Generator) -> tuple[Rows, Mask]:
     """Trouble windows of shape (windows, more than `beats`); return the first `beats` of each and their labels."""
-    calm = ~is_af.any(axis=1, keepdims=True)
+    calm = np.expand_dims(~is_af.any(axis=1), 1)
     rr_ms = _sway(_jitter(rr_ms, faults, random), calm, faults, random)
     rr_ms = _ectopic(_order(rr_ms, calm, faults, random), faults, random)
     rr_ms, is_af = _misdetect(rr_ms, is_af, beats, faults, random)

@@ -81,7 +81,7 @@ class ImpactWindows:
         known = np.isfinite(mg).all(axis=1)
         if not known.any():
             return self._silence(reading.end)
-        return self.push_samples((reading.start + interval_s * np.arange(len(mg)))[known], mg[known])
+        return self.push_samples((reading.start + interval_s * np.arange(len(mg), dtype=np.float64))[known], mg[known])
 
     def push_samples(self, times: NDArray[np.float64], mg: NDArray[np.float64]) -> list[Window]:
         """The same for one or more good samples at any `times` (samples,) in s, increasing, and `mg` (samples, 3)."""
@@ -163,8 +163,8 @@ class ImpactWindows:
         if not self._waiting:
             return
         times = np.concatenate([begin + pace_s * np.arange(len(mg) // 3) for begin, pace_s, mg in self._waiting])
-        mg = np.fromiter(chain.from_iterable(values for *_, values in self._waiting), np.float64, 3 * len(times))
-        mg = mg.reshape(-1, 3)
+        values = chain.from_iterable(values for *_, values in self._waiting)
+        mg = np.fromiter(values, np.float64, 3 * len(times)).reshape(-1, 3)
         self._waiting.clear()
         self._ready.append((times, mg))
         if not self._hard:

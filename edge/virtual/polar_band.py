@@ -173,7 +173,7 @@ class VirtualPolarBand(VirtualStrap):
             end += count * interval
             await self._time.sleep(max(0.0, end - self._time.monotonic()))
             late = self._time.monotonic() - end
-            times = self._time.wall() - late - interval * np.arange(count - 1, -1, -1)
+            times = self._time.wall() - late - interval * np.arange(count - 1, -1, -1, dtype=np.float64)
             frame = self._frame(kind, self._measured(kind.name, _SIGNALS[kind](times)), late)
             payload = _compress(frame) if compressed and isinstance(frame, Acceleration) else encode(frame)
             sent = SentFrame(float(times[-1]), frame, interval)

@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def folder(arm: Emulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("arm")
     chance = np.random.default_rng(1)
     shapes = {risk.value: (64, *model.network.input_shape[1:]) for risk, model in MODELS.items()}
-    inputs = {risk: chance.integers(-128, 128, shape, np.int8) for risk, shape in shapes.items()}
+    inputs: dict[str, Any] = {risk: chance.integers(-128, 128, shape, np.int8) for risk, shape in shapes.items()}
     np.savez(folder / "inputs.npz", **inputs)
     recorded = {"rr_intervals": beats(), "glucose": glucose(), "accelerometer": motion(), "spo2": oxygen()}
     for kind, lines in recorded.items():

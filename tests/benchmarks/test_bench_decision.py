@@ -44,7 +44,7 @@ def rr_packets(spread: float) -> list[Reading]:
 def glucose_days() -> list[Reading]:
     """Two days of a glucose sensor."""
     mg_dl = 130.0 + 60.0 * np.sin(np.arange(576) / 20.0) + np.random.default_rng(2).normal(0.0, 2.0, 576)
-    return list(glucose.readings_of(SOURCE, START + 300.0 * np.arange(576), mg_dl.round()))
+    return list(glucose.readings_of(SOURCE, START + 300.0 * np.arange(576, dtype=np.float64), mg_dl.round()))
 
 
 def ten_minutes_of_walking() -> list[Reading]:

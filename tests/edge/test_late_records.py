@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -135,7 +136,7 @@ def test_a_backfill_in_any_order_leaves_windows_as_if_the_sensor_had_never_been_
     memory = [glucose(n, float(values[n]), now) for n in range(10, 40)]
     whole, away = watching(), watching()
     expected = [window for n in range(60) for window in whole.push(glucose(n, float(values[n])))]
-    np.random.default_rng(seed).shuffle(memory)  # type: ignore[arg-type]  # a list is a sequence
+    random.Random(seed).shuffle(memory)
     found = [window for reading in [*live[:12], *memory, *live[12:]] for window in away.push(reading)]
     ends = [window.end for window in found]
     assert ends == sorted(set(ends)), "none is told twice, none out of order"

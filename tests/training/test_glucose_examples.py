@@ -13,7 +13,7 @@ LENGTH = 24
 
 
 def waves(count: int = 2000, pace_s: float = PACE_S) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    times = np.arange(count) * pace_s
+    times = np.arange(count, dtype=np.float64) * pace_s
     return times, 100.0 + 40.0 * np.sin(times / 6000.0)
 
 

@@ -14,7 +14,7 @@ MINUTE = 60.0
 
 
 def series(*mg_dl: float, pace_min: float = 5.0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return np.arange(len(mg_dl)) * pace_min * MINUTE, np.array(mg_dl, dtype=np.float64)
+    return np.arange(len(mg_dl), dtype=np.float64) * pace_min * MINUTE, np.array(mg_dl, dtype=np.float64)
 
 
 def onsets_min(*mg_dl: float, pace_min: float = 5.0) -> list[float]:

@@ -66,7 +66,7 @@ def numbers(rows: list[list[str]], columns: int) -> NDArray[np.float64]:
     return found
 
 
-def write_prepared(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+def write_prepared(path: Path, arrays: dict[str, Any]) -> None:
     """Write the arrays of a corpus aside, then put them in place, so that no half-written file is ever there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{os.getpid()}.{path.name}")

@@ -34,7 +34,9 @@ def steps_of(times: NDArray[np.float64], mg: NDArray[np.float64], chunk: int = 1
 
 
 def samples_of(readings: list[Reading]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    times = [one.start + (one.interval_s or 0.0) * np.arange(len(one.values) // 3) for one in readings]
+    times = [
+        one.start + (one.interval_s or 0.0) * np.arange(len(one.values) // 3, dtype=np.float64) for one in readings
+    ]
     return np.concatenate(times), np.concatenate([np.array(one.values).reshape(-1, 3) for one in readings])
 
 
@@ -107,7 +109,7 @@ def test_no_finite_recording_makes_it_stumble(samples: list[tuple[float, ...]]) 
     assert all(one.channel is Channel.ACCELERATION and np.abs(one.values).max() <= 16_000.0 for one in readings)
     resampler, last = Resampler(), -np.inf
     for one in readings:
-        own = one.start + (one.interval_s or 0.0) * np.arange(len(one.values) // 3)
+        own = one.start + (one.interval_s or 0.0) * np.arange(len(one.values) // 3, dtype=np.float64)
         new = own > last
         steps = resampler.push(own[new], np.array(one.values).reshape(-1, 3)[new])
         last = own[-1]

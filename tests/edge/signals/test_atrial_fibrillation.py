@@ -63,7 +63,7 @@ def test_figures_of_the_whole_window_are_the_same_at_every_step() -> None:
 
 def test_what_repeats_itself_in_any_order_is_near_to_itself_and_fibrillation_is_not() -> None:
     chance = np.random.default_rng(4)
-    few_intervals = model_input(window(chance.choice([450.0, 640.0, 1070.0], BEATS)))[0, 1:, 4]
+    few_intervals = model_input(window(chance.choice(np.array([450.0, 640.0, 1070.0]), BEATS)))[0, 1:, 4]
     fibrillation = model_input(window(chance.normal(700.0, 160.0, BEATS).clip(350.0)))[0, 1:, 4]
     assert np.median(few_intervals) < 0.01
     assert np.median(fibrillation) > 0.1

@@ -291,7 +291,7 @@ def test_a_whole_month_comes_through_from_samples_to_the_sentence() -> None:
     for number in range(30):
         start = START + DAY_S * number
         bpm = np.repeat(sleeping(random) + random.normal(0.0, 1.0) + (9.0 if number >= 28 else 0.0), 6)
-        times = start + 10.0 * np.arange(1, len(bpm) + 1)
+        times = start + 10.0 * np.arange(1, len(bpm) + 1, dtype=np.float64)
         quality = np.zeros(len(bpm), np.uint8)
         nights.append(resting_night(start, start + NIGHT_S, rates_of_heart_rate(times, np.rint(bpm), quality)))
     verdicts = judge_nights([*nights[:10], replace(nights[10], resting_bpm=None, reason="not worn"), *nights[11:]])

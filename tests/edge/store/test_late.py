@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -66,9 +67,9 @@ def records(draw: st.DrawFn) -> list[Reading]:
 @settings(deadline=None, max_examples=30)
 @given(records(), st.randoms(), st.integers(1, 5), st.integers(0, 2))
 def test_records_in_any_order_and_again_are_kept_once(
-    readings: list[Reading], chance: np.random.Generator, commits: int, closings: int
+    readings: list[Reading], chance: random.Random, commits: int, closings: int
 ) -> None:
-    chance.shuffle(readings)  # type: ignore[arg-type]  # hypothesis gives a random.Random
+    chance.shuffle(readings)
     once = sorted({reading.start: reading for reading in readings}.values(), key=lambda reading: reading.start)
     channel = readings[0].channel if readings else Channel.GLUCOSE
     with TemporaryDirectory() as folder:
