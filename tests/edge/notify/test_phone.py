@@ -173,6 +173,12 @@ async def test_ntfy_shows_an_answer_as_a_button_that_posts(ntfy: NtfyServer) -> 
             assert published.headers["x-priority"] == "high"
 
 
+async def test_no_message_lets_a_phone_fetch_an_icon_from_a_third_party(ntfy: NtfyServer) -> None:
+    assert (await phones.send(PhoneChannel(ntfy.url), MESSAGE)).accepted
+    published = ntfy.published.get_nowait()
+    assert "https://" not in json.dumps([published.headers, published.fields])
+
+
 async def test_a_phone_is_as_loud_as_the_matter_and_the_turn_want(ntfy: NtfyServer) -> None:
     async def priority(severity: Severity, turn: str, more: str = "") -> str:
         message = Message("T", "B", severity, turn=turn)
