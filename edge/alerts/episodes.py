@@ -1,9 +1,9 @@
 """Assessments in, Alert transitions out: one episode is raised once and cleared once.
 
 A risk is said only when `k` of the last `n` consecutive windows agree, and the episode ends only when `clear_k` of
-them say the opposite with a margin (hysteresis); in between nothing is said. A window without enough data takes its
-place among the `n` and votes for neither: silence can delay an alert, never raise or clear one. Why this k and n: each
-model's card.
+them, or all for so long, say the opposite with a margin (hysteresis); in between nothing is said. A window without
+enough data takes its place among the `n` and votes for neither: silence can delay an alert, never raise or clear one.
+Why this k and n: each model's card.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ class PersistenceRule:
     The mean score of those of them that have one is at least `minimum_mean`: many weak agreements are not a strong one.
     Evidence that began more than `maximum_span_s` before the newest window's end is stale and no longer counts. For
     `rearm_s` after an episode was raised no other is, even where that one was cleared meanwhile.
+
+    What clears an episode began after it was raised. Where windows are far longer than what they tell, it would stand
+    for hours after it is over: there `clear_span_s`, above 0, asks instead that all windows deny it for so long, those
+    that ended after it was raised, at least `clear_k` of them and none more than `clear_gap_s` after the one before.
     """
 
     threshold: float
@@ -47,6 +51,8 @@ class PersistenceRule:
     maximum_span_s: float
     rearm_s: float = 0.0
     minimum_mean: float = 0.0
+    clear_span_s: float = 0.0
+    clear_gap_s: float = 0.0
 
 
 def look_back(n: int) -> int:
@@ -123,19 +129,28 @@ class Episodes:
         return True
 
     def _is_spent(self, end: float) -> bool:
-        """Whether the oldest vote is no longer looked at: it is stale, or those after it are enough without it."""
+        """Whether the oldest vote is no longer looked at: it is stale, or those after it are enough without it.
+
+        Where an episode ends after so long without a sign, all that are not stale may be needed for that.
+        """
         if end - self._votes[0].start > self.rule.maximum_span_s:
             return True
-        return len(self._votes) > self.rule.n and end - self._votes[1].start >= self.rule.minimum_span_s
+        return self.rule.clear_span_s == 0.0 and self._enough_to_raise(list(self._votes)[1:], end)
+
+    def _enough_to_raise(self, votes: list[_Vote], end: float) -> bool:
+        return len(votes) >= self.rule.n and end - votes[0].start >= self.rule.minimum_span_s
 
     def _raise(self, assessment: Assessment) -> Alert | None:
-        agreeing = [v for v in self._votes if v.score is not None and v.score >= self.rule.threshold]
-        needed = max(self.rule.k, math.ceil(len(self._votes) * self.rule.k / self.rule.n))
+        votes = list(self._votes)
+        while self._enough_to_raise(votes[1:], assessment.end):
+            del votes[0]
+        agreeing = [v for v in votes if v.score is not None and v.score >= self.rule.threshold]
+        needed = max(self.rule.k, math.ceil(len(votes) * self.rule.k / self.rule.n))
         if len(agreeing) < needed or agreeing[-1].end != assessment.end:
             return None
         if assessment.end - agreeing[0].start < self.rule.minimum_span_s:
             return None
-        scores = [v.score for v in self._votes if v.score is not None]
+        scores = [v.score for v in votes if v.score is not None]
         if sum(scores) < self.rule.minimum_mean * len(scores):
             return None
         # A stored time from before the clock was set back may lie ahead: it holds nothing up.
@@ -158,23 +173,50 @@ class Episodes:
         return self.open_alert
 
     def _clear(self, assessment: Assessment) -> Alert | None:
-        assert self.open_alert is not None  # noqa: S101 -- see weigh
-        last = list(self._votes)[-self.rule.n :]
-        calm = [v for v in last if v.score is not None and v.score < self.rule.clear_threshold]
+        opened = self.open_alert
+        assert opened is not None  # noqa: S101 -- see weigh
         # A stored time from before the clock was set back may lie ahead: it holds nothing up.
-        if len(calm) < self.rule.clear_k or calm[0].start < self.open_alert.opened_at <= assessment.end:
+        since = opened.opened_at if opened.opened_at <= assessment.end else -math.inf
+        rule = self.rule
+        if rule.clear_span_s > 0.0:
+            calm = self._calm_since(since)
+            looked_at = len(calm)
+            is_over = looked_at >= rule.clear_k and calm[-1].end - calm[0].end >= rule.clear_span_s
+        else:
+            calm = [vote for vote in list(self._votes)[-rule.n :] if self._denies(vote)]
+            looked_at = rule.n
+            is_over = len(calm) >= rule.clear_k and calm[0].start >= since
+        if not is_over:
             return None
-        cleared = replace(
-            self.open_alert,
+        self.open_alert = None
+        return replace(
+            opened,
             state=AlertState.CLEARED,
             cleared_at=assessment.end,
             explanation=Explanation(
                 phrase(
                     "{count} of the last {all} windows showed no sign of it any more.",
                     count=len(calm),
-                    all=self.rule.n,
+                    all=looked_at,
                 )
             ),
         )
-        self.open_alert = None
-        return cleared
+
+    def _denies(self, vote: _Vote) -> bool:
+        return vote.score is not None and vote.score < self.rule.clear_threshold
+
+    def _calm_since(self, since: float) -> list[_Vote]:
+        """The newest votes that deny the risk one after the other, oldest first, all of which ended after `since`.
+
+        What breaks them off is a vote for the risk, or for neither by its score, and a gap longer than `clear_gap_s`.
+        """
+        calm: list[_Vote] = []
+        for vote in reversed(self._votes):
+            if vote.end <= since:
+                break
+            if vote.score is None:
+                continue
+            if not self._denies(vote) or (calm and calm[0].end - vote.end > self.rule.clear_gap_s):
+                break
+            calm.insert(0, vote)
+        return calm

@@ -176,6 +176,92 @@ def test_pain_23_a_clock_that_is_set_back_delays_no_all_clear() -> None:
     assert cleared.state is AlertState.CLEARED
 
 
+# Windows of three hours that end every five minutes, as those of glucose do, cleared by half an hour without a sign.
+LONG = PersistenceRule(
+    threshold=0.5,
+    clear_threshold=0.3,
+    k=1,
+    n=4,
+    clear_k=3,
+    minimum_coverage=0.1,
+    minimum_span_s=0.0,
+    maximum_span_s=6 * 3600.0,
+    clear_span_s=1800.0,
+    clear_gap_s=1000.0,
+)
+PACE_S = 300.0
+
+
+def long(number: int, score: float | None) -> Assessment:
+    end = number * PACE_S
+    return replace(assessment(number, score), start=end - 3 * 3600.0, end=end)
+
+
+def told_of_long(rule: PersistenceRule, scores: Sequence[float | None]) -> list[tuple[str, int]]:
+    """What is told, and with which of the windows."""
+    episodes = Episodes(rule, Severity.CRITICAL)
+    alerts = [(n, episodes.weigh(long(n, score))) for n, score in enumerate(scores)]
+    return [(alert.state.value, n) for n, alert in alerts if alert is not None]
+
+
+def test_windows_of_hours_clear_an_episode_by_what_ended_after_it_was_raised() -> None:
+    # The first that denies it is the third, and the ninth is half an hour later.
+    assert told_of_long(LONG, [0.9, 0.9, 0.4, *[0.1] * 20, 0.9]) == [("raised", 0), ("cleared", 9), ("raised", 23)]
+    waiting = replace(LONG, n=10, clear_span_s=0.0)
+    assert told_of_long(waiting, [0.9, *[0.1] * 60])[1:] == [("cleared", 45)], "without it they must begin after it"
+
+
+def test_one_window_that_does_not_deny_it_begins_the_time_anew() -> None:
+    assert told_of_long(LONG, [0.9, *[0.1] * 5, 0.4, *[0.1] * 7]) == [("raised", 0), ("cleared", 13)]
+
+
+def test_what_was_calm_before_it_was_raised_clears_nothing() -> None:
+    assert told_of_long(LONG, [*[0.1] * 20, 0.9, *[0.1] * 6]) == [("raised", 20)]
+
+
+def test_silence_clears_no_episode() -> None:
+    # A few windows without a score stand for themselves; after more of them the time begins anew.
+    assert told_of_long(LONG, [0.9, *[0.1] * 3, None, None, *[0.1] * 2]) == [("raised", 0), ("cleared", 7)]
+    assert told_of_long(LONG, [0.9, *[0.1] * 3, None, None, None, *[0.1] * 7]) == [("raised", 0), ("cleared", 13)]
+    episodes = Episodes(LONG, Severity.CRITICAL)
+    said = [episodes.weigh(long(number, score)) for number, score in [(0, 0.9), (1, 0.1), (9, 0.1), (10, 0.1)]]
+    assert [one is None for one in said] == [False, True, True, True]
+    slow = replace(LONG, clear_k=4)
+    assert told_of_long(slow, [0.9, 0.1, None, None, 0.1, None, None, 0.1, None, None, 0.1]) == [
+        ("raised", 0),
+        ("cleared", 10),
+    ]
+
+
+def test_a_clock_that_is_set_back_delays_no_all_clear_of_long_windows() -> None:
+    episodes = Episodes(LONG, Severity.CRITICAL)
+    assert episodes.weigh(long(1000, 0.9)) is not None
+    said = [episodes.weigh(long(number, 0.1)) for number in range(7)]
+    assert [one is None for one in said] == [True] * 6 + [False]
+
+
+long_scores = st.lists(st.one_of(st.none(), st.sampled_from([0.1, 0.1, 0.1, 0.4, 0.9])), max_size=120)
+
+
+@given(scores=long_scores, k=st.integers(1, 4))
+def test_how_an_episode_ends_is_nothing_to_how_it_begins(scores: list[float | None], k: int) -> None:
+    rule = replace(LONG, k=k)
+    assert told_of_long(rule, scores)[:1] == told_of_long(replace(rule, clear_span_s=0.0), scores)[:1]
+
+
+@given(scores=long_scores, restarts=st.sets(st.integers(0, 119)))
+def test_pain_14_15_a_restart_changes_nothing_of_long_windows(scores: list[float | None], restarts: set[int]) -> None:
+    expected = told_of_long(LONG, scores)
+    episodes, said = Episodes(LONG, Severity.CRITICAL), []
+    for number, score in enumerate(scores):
+        if number in restarts:
+            past = [long(n, one) for n, one in enumerate(scores[:number])]
+            episodes = Episodes(LONG, Severity.CRITICAL, past=past[-LOOK_BACK:], open_alert=episodes.open_alert)
+        alert = episodes.weigh(long(number, score))
+        said += [] if alert is None else [(alert.state.value, number)]
+    assert said == expected
+
+
 @given(st.lists(st.one_of(st.none(), st.floats(0.0, 1.0)), max_size=120), st.integers(0, 119))
 def test_pain_14_the_rest_outlives_a_restart(scores: list[float | None], cut: int) -> None:
     whole = weigh(Episodes(RESTING, Severity.WARNING), scores)

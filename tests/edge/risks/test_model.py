@@ -128,6 +128,10 @@ def test_a_policy_that_can_never_be_met_is_refused(copy: Path) -> None:
     change_manifest(copy, policy=policy | {"k": policy["n"] + 1})
     with pytest.raises(ModelError, match="must not exceed n"):
         RiskModel.load(copy)
+    for more in ({"clear_span_s": 60.0}, {"clear_span_s": policy["maximum_span_s"], "clear_gap_s": 60.0}):
+        change_manifest(copy, policy=policy | more)
+        with pytest.raises(ModelError, match="clear_span_s needs"):
+            RiskModel.load(copy)
 
 
 def test_a_folder_that_is_no_risk_or_not_its_own_is_refused(copy: Path) -> None:
