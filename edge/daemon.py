@@ -18,6 +18,7 @@ import structlog
 
 from cloud_sync import messages
 from edge.afar.hearing import hearing
+from edge.afar.installed_models import Loaded
 from edge.alerts.faults import is_fault
 from edge.alerts.house_faults import BrokerSight
 from edge.attending import Attending, rests_on_fresh_data
@@ -114,12 +115,10 @@ class Daemon:
         few_arenas()
         async with asyncio.TaskGroup() as group:
             period = watchdog_period()
-            feeding = [] if period is None else [self._feed_watchdog(period)]
-            supervising = [group.create_task(feed, name="watchdog") for feed in feeding]
+            supervising = [] if period is None else [group.create_task(self._feed_watchdog(period), name="watchdog")]
             if await self._clock_is_set():
-                store = await Opening(self.settings, self.clock, self._contacts, wait=self._wait_openly).open(
-                    self._stopping
-                )
+                opening = Opening(self.settings, self.clock, self._contacts, wait=self._wait_openly)
+                store = await opening.open(self._stopping)
                 if store is not None:
                     await self._live_with(store)
             await _end(supervising)
@@ -138,74 +137,80 @@ class Daemon:
             self._recorder = self._make_recorder(store)
             self._store = store
             self._phones = await stack.enter_async_context(SendingProcess())
-            self._links = LinkDesk(
-                self.settings,
-                store,
-                self._recorder,
-                self.clock,
-                contacts=lambda: self.settings.contacts,
-                attending=lambda: self._attending,
-                snapshot=self.snapshot,
-            )
-            self._courier = Courier(
-                self._recorder,
-                self._contacts,
-                self.clock,
-                send=self._phones.send,
-                reach=self._phones.reaches,
-                chance=self._chance,
-                progress=self.progress.register("courier", COURIER_LIMIT_S),
-                actions=self._links.actions,
-                picture=Charting(store.path, lambda: self.settings.people).chart,
-            )
-            self._attending = Attending(
-                home_of(self.settings, store),
-                self._recorder,
-                self.clock,
-                settings=lambda: self.settings,
-                fault_audience=lambda alert: self._faults.audience(alert),  # noqa: PLW0108 -- made below
-                is_fresh=self._is_fresh,
-            )
-            await self._attending.restore(store)
-            self._news2 = News2Watch(store, self._recorder, self.clock, self._attending.say)
-            self._household = Household(
-                loaded.models,
-                store,
-                self._recorder,
-                clock=self.clock,
-                radio=self._radio,
-                chance=self._chance,
-                inference=self._inference,
-                say=self._attending.say,
-                silence_limit_s=self._silence_limit_s,
-                trials=loaded.trials,
-            )
-            await self._household.move_in(self.settings)
-            self._faults = FaultsWatch(
-                self.settings,
-                self._household,
-                self._recorder,
-                store,
-                self.clock,
-                parts=self._parts,
-                outcomes=lambda: self._courier.outcomes,
-                say=self._attending.say_fault,
-            )
-            await self._faults.restore()
-            self._outward = Outward(
-                self.settings,
-                store,
-                self._recorder,
-                self.clock,
-                self._household,
-                attending=self._attending,
-                faults=self._faults,
-                models=self._models,
-                committed=self._committed,
-                progress=self.progress,
-            )
+            await self._prepare_telling(store)
+            await self._prepare_watching(store, loaded)
             self._afar.begin(store, self._recorder, self._attending, self._household, self.reload, self._committed)
             await self._live(stack)
+
+    async def _prepare_telling(self, store: Store) -> None:
+        self._links = LinkDesk(
+            self.settings,
+            store,
+            self._recorder,
+            self.clock,
+            contacts=lambda: self.settings.contacts,
+            attending=lambda: self._attending,
+            snapshot=self.snapshot,
+        )
+        self._courier = Courier(
+            self._recorder,
+            self._contacts,
+            self.clock,
+            send=self._phones.send,
+            reach=self._phones.reaches,
+            chance=self._chance,
+            progress=self.progress.register("courier", COURIER_LIMIT_S),
+            actions=self._links.actions,
+            picture=Charting(store.path, lambda: self.settings.people).chart,
+        )
+        self._attending = Attending(
+            home_of(self.settings, store),
+            self._recorder,
+            self.clock,
+            settings=lambda: self.settings,
+            fault_audience=lambda alert: self._faults.audience(alert),  # noqa: PLW0108 -- made below
+            is_fresh=self._is_fresh,
+        )
+        await self._attending.restore(store)
+
+    async def _prepare_watching(self, store: Store, loaded: Loaded) -> None:
+        self._news2 = News2Watch(store, self._recorder, self.clock, self._attending.say)
+        self._household = Household(
+            loaded.models,
+            store,
+            self._recorder,
+            clock=self.clock,
+            radio=self._radio,
+            chance=self._chance,
+            inference=self._inference,
+            say=self._attending.say,
+            silence_limit_s=self._silence_limit_s,
+            trials=loaded.trials,
+        )
+        await self._household.move_in(self.settings)
+        self._faults = FaultsWatch(
+            self.settings,
+            self._household,
+            self._recorder,
+            store,
+            self.clock,
+            parts=self._parts,
+            outcomes=lambda: self._courier.outcomes,
+            say=self._attending.say_fault,
+        )
+        await self._faults.restore()
+        self._outward = Outward(
+            self.settings,
+            store,
+            self._recorder,
+            self.clock,
+            self._household,
+            attending=self._attending,
+            faults=self._faults,
+            models=self._models,
+            committed=self._committed,
+            progress=self.progress,
+        )
 
     async def _live(self, stack: AsyncExitStack) -> None:
         kept = self.settings.store
