@@ -323,10 +323,13 @@ def _policy(evaluation: Evaluation) -> str:
     text += f" at least {policy.threshold}"
     if policy.minimum_span_s:
         text += f" and these span at least {policy.minimum_span_s:g} s"
-    text += (
-        f"; it is cleared when {policy.clear_k} of the last {policy.n} score below {policy.clear_threshold}. "
-        f"Evidence older than {policy.maximum_span_s:g} s does not count. "
-    )
+    cleared = f"{policy.clear_k} of the last {policy.n} score below {policy.clear_threshold}"
+    if policy.clear_span_s:
+        cleared = (
+            f"all that ended after it have scored below {policy.clear_threshold} for {policy.clear_span_s:g} s, "
+            f"none of them more than {policy.clear_gap_s:g} s after the one before"
+        )
+    text += f"; it is cleared when {cleared}. Evidence older than {policy.maximum_span_s:g} s does not count. "
     if policy.rearm_s:
         text += f"After an alert there is none for {policy.rearm_s / 60.0:g} min. "
     return (

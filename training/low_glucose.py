@@ -80,6 +80,8 @@ class Foretold:
     `lead_s` is how long before each onset its alert was raised: 0 at the onset, -inf for an episode that nothing told
     until then; `told_late` is True where it was told within LEAST_S after the onset at the latest. `false_alerts` were
     followed by no reading below 70 mg/dL in BELIEVED_S; `open_s` is how long alerts were open within `span_s`.
+    `all_clear_s` is, of each alert that was cleared and under which glucose was below 70 mg/dL, how long after it was
+    back there; `low_again` is of all that were cleared how many were followed by a reading below it in BELIEVED_S.
     """
 
     lead_s: NDArray[np.float64]
@@ -88,6 +90,9 @@ class Foretold:
     false_alerts: int
     open_s: float
     span_s: float
+    all_clear_s: NDArray[np.float64]
+    all_clears: int
+    low_again: int
 
 
 def foretold(times: NDArray[np.float64], mg_dl: NDArray[np.float64], alerts: Sequence[Episode]) -> Foretold:
@@ -103,6 +108,7 @@ def foretold(times: NDArray[np.float64], mg_dl: NDArray[np.float64], alerts: Seq
         if before.size:
             lead[place] = onset - raised[before[-1]]
         late[place] = before.size > 0 or bool(((raised > onset) & (raised <= onset + LEAST_S)).any())
+    ended = cleared[np.isfinite(cleared)]
     next_low = low_times[np.searchsorted(low_times, raised, side="right")] if len(raised) else np.empty(0)
     return Foretold(
         lead_s=lead,
@@ -111,4 +117,21 @@ def foretold(times: NDArray[np.float64], mg_dl: NDArray[np.float64], alerts: Seq
         false_alerts=int((next_low - raised > BELIEVED_S).sum()),
         open_s=float((np.minimum(cleared, times[-1]) - raised).sum()),
         span_s=float(np.minimum(np.diff(times), PAUSE_S).sum()),
+        all_clear_s=_since_back(times, mg_dl, alerts),
+        all_clears=len(ended),
+        low_again=int((low_times[np.searchsorted(low_times, ended)] - ended <= BELIEVED_S).sum()),
     )
+
+
+def _since_back(
+    times: NDArray[np.float64], mg_dl: NDArray[np.float64], alerts: Sequence[Episode]
+) -> NDArray[np.float64]:
+    """Of each alert that told a low and was cleared, seconds from the first reading at 70 again to the all-clear."""
+    found = []
+    for alert in alerts:
+        if alert.cleared_at is None:
+            continue
+        low = np.flatnonzero((times >= alert.raised_at) & (times < alert.cleared_at) & (mg_dl < LOW_MG_DL))
+        if low.size and low[-1] + 1 < len(times):
+            found.append(max(0.0, alert.cleared_at - times[low[-1] + 1]))
+    return np.array(found, dtype=np.float64)

@@ -68,6 +68,23 @@ def test_an_alert_tells_an_episode_while_it_is_open_or_an_hour_old_and_is_false_
     assert told(300.0, None) == (-np.inf, False, 1)
 
 
+def test_an_all_clear_is_timed_from_when_glucose_was_back_and_proved_wrong_by_the_next_low() -> None:
+    times, mg_dl = series(*[90.0] * 12, *[60.0] * 6, *[90.0] * 12, *[60.0] * 6, *[90.0] * 12)
+    back = (90.0 * MINUTE, 180.0 * MINUTE)
+
+    def found(raised_min: float, cleared_min: float | None) -> tuple[list[float], int, int]:
+        cleared = None if cleared_min is None else cleared_min * MINUTE
+        told = foretold(times, mg_dl, [Episode(0.0, raised_min * MINUTE, cleared)])
+        return told.all_clear_s.tolist(), told.all_clears, told.low_again
+
+    assert found(50.0, 120.0) == ([120.0 * MINUTE - back[0]], 1, 1)
+    assert found(50.0, 210.0) == ([210.0 * MINUTE - back[1]], 1, 0)
+    assert found(50.0, 55.0) == ([], 1, 1)
+    assert found(50.0, 75.0) == ([0.0], 1, 1)
+    assert found(50.0, None) == ([], 0, 0)
+    assert found(195.0, 215.0) == ([], 1, 0)
+
+
 def test_the_rules_go_on_as_they_say() -> None:
     falling = np.arange(130.0, 94.0, -6.0)[np.newaxis]
     assert line(falling)[0].tolist() == pytest.approx([94.0, 88.0, 82.0, 76.0, 70.0, 64.0])
