@@ -297,7 +297,10 @@ def _database_error(error: psycopg.Error) -> DatabaseError:
         case "53100":
             mend = "give its disk room"
         case code if code.startswith("42"):
-            mend = "give the role the rights of docs/collector.md, or run `hearthbeat-collector migrate` as the owner"
+            mend = (
+                "run `hearthbeat-collector migrate` as the tables' owner; another role needs the rights of "
+                "docs/collector.md, and `migrate = false` under [database]"
+            )
         case _:
             mend = "look into the server's log"
     return DatabaseError(_told(error), where="PostgreSQL", mend=mend, code=error.sqlstate)
