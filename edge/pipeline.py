@@ -129,11 +129,6 @@ class Pipeline:
             self._keep_memories(wearable)
         wearable.link, wearable.link_why = link.state, link.why
 
-    def links_ended(self) -> None:
-        """Take that every link was closed: what was held back comes out."""
-        for address in self.wearables:
-            self.link_changed(address, LinkStatus(LinkState.LOST, self._clock.wall()))
-
     async def run(self) -> None:
         """Assess Windows as they come, until cancelled."""
         while True:

@@ -148,10 +148,6 @@ class Home:
         """How an alert is called outside: at home its id is made of whose it is, or of which wearable's."""
         return str(self.pseudonyms.message("episode", alert))
 
-    def known_as(self, pseudonym: str, people: Iterable[str]) -> str | None:
-        """Which of `people` is called so outside, None where nobody is."""
-        return next((person for person in people if self.person(person) == pseudonym), None)
-
     def tell(self, topic: Topic, message: Message, identifier: UUID, priority: Priority, at: float) -> OutboxMessage:
         """The message as it is sent: deflated where that pays, then sealed."""
         text = payload_of(message)

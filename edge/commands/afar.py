@@ -44,6 +44,8 @@ def _audit(given: argparse.Namespace) -> int:
     if given.json:
         print(json.dumps([asdict(entry) for entry in entries]))
         return 0
+    if not entries:
+        print("no command has come from afar")
     for entry in entries:
         times = "" if entry.count == 1 else f" ({entry.count} times)"
         who = entry.key or "nobody known"
@@ -65,6 +67,8 @@ def _updates(given: argparse.Namespace) -> int:
         fields = ("package", "risk", "version", "state", "ordered_at", "since", "reason", "crashes")
         print(json.dumps([{**{n: getattr(u, n) for n in fields}, "figures": told_of(u)} for u in updates]))
         return 0
+    if not updates:
+        print("no model has come from afar")
     for update in updates:
         why = f" ({update.reason})" if update.reason else ""
         print(f"{_local(update.since)}  {update.risk} {update.version}: {update.state.replace('_', ' ')}{why}")

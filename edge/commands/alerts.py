@@ -73,6 +73,8 @@ def _list(given: argparse.Namespace) -> int:
     if given.json:
         print(json.dumps([alert_fields(alert) for alert in alerts]))
         return 0
+    if not alerts:
+        print("no alert is open" if given.open else "there was no alert yet")
     now = _now()
     for alert in alerts:
         whose = alert.person or "home"

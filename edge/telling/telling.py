@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from datetime import time as time_of_day
 from functools import partial
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -41,7 +40,6 @@ GRACE_S: Final = 20.0
 LOOK_S: Final = 5.0
 # Minutes in one message at most. Our choice: an hour of them; a backfill of days is told in as many as it takes.
 MOST_MINUTES: Final = 60
-MIDNIGHT: Final = time_of_day(0, 0)
 
 _T = TypeVar("_T")
 _log = structlog.get_logger("telling")

@@ -328,7 +328,7 @@ def test_no_rr_intervals_whatever_break_the_way(ticks: list[int]) -> None:
                 for n in range(0, len(ticks), 9)
             ]
             await here.hear([*packets, *strap_packets(calm(200), start=START + 500)])
-            here.pipeline.links_ended()
+            here.pipeline.link_changed(STRAP, LinkStatus(LinkState.LOST, here.clock.wall()))
             await here.pipeline.settled()
             assert here.alerts == []
             assert any(a.score is not None for a in here.assessments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ def config(tmp_path: Path) -> Path:
     path.write_text(HOME + ANNA)
     (tmp_path / "state").mkdir()
     return path
+
+
+@pytest.mark.parametrize("command", ["audit", "models updates", "alerts list", "alerts list --open"])
+def test_nothing_is_said_in_words_and_never_by_silence(
+    command: str, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command.split(), "--config", str(config)]) == 0
+    assert re.search(r"\bno\b", capsys.readouterr().out)
 
 
 def test_what_came_is_listed_newest_first(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
