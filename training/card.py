@@ -326,8 +326,8 @@ def _policy(evaluation: Evaluation) -> str:
     cleared = f"{policy.clear_k} of the last {policy.n} score below {policy.clear_threshold}"
     if policy.clear_span_s:
         cleared = (
-            f"all that ended after it have scored below {policy.clear_threshold} for {policy.clear_span_s:g} s, "
-            f"none of them more than {policy.clear_gap_s:g} s after the one before"
+            f"the newest and the mean of {policy.clear_span_s:g} s score below {policy.clear_threshold}, all of which "
+            f"ended after it was raised and none more than {policy.clear_gap_s:g} s after the one before"
         )
     text += f"; it is cleared when {cleared}. Evidence older than {policy.maximum_span_s:g} s does not count. "
     if policy.rearm_s:

@@ -1,9 +1,9 @@
 """Assessments in, Alert transitions out: one episode is raised once and cleared once.
 
 A risk is said only when `k` of the last `n` consecutive windows agree, and the episode ends only when `clear_k` of
-them, or all for so long, say the opposite with a margin (hysteresis); in between nothing is said. A window without
-enough data takes its place among the `n` and votes for neither: silence can delay an alert, never raise or clear one.
-Why this k and n: each model's card.
+them, or their mean for so long, say the opposite with a margin (hysteresis); in between nothing is said. A window
+without enough data takes its place among the `n` and votes for neither: silence can delay an alert, never raise or
+clear one. Why this k and n: each model's card.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import uuid
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Final
 
 from edge.notices import Alert, AlertState, Severity
@@ -37,8 +38,9 @@ class PersistenceRule:
     `rearm_s` after an episode was raised no other is, even where that one was cleared meanwhile.
 
     What clears an episode began after it was raised. Where windows are far longer than what they tell, it would stand
-    for hours after it is over: there `clear_span_s`, above 0, asks instead that all windows deny it for so long, those
-    that ended after it was raised, at least `clear_k` of them and none more than `clear_gap_s` after the one before.
+    for hours after it is over: there `clear_span_s`, above 0, asks instead that the newest window denies it, and the
+    mean of the last ones too: at least `clear_k` that span so long, ended after it was raised, and none of which ended
+    more than `clear_gap_s` after the one before.
     """
 
     threshold: float
@@ -179,13 +181,13 @@ class Episodes:
         since = opened.opened_at if opened.opened_at <= assessment.end else -math.inf
         rule = self.rule
         if rule.clear_span_s > 0.0:
-            calm = self._calm_since(since)
-            looked_at = len(calm)
-            is_over = looked_at >= rule.clear_k and calm[-1].end - calm[0].end >= rule.clear_span_s
+            last = self._stretch_since(since)
+            is_over = bool(last) and max(fmean(last), last[-1]) < rule.clear_threshold
+            calm, looked_at = sum(score < rule.clear_threshold for score in last), len(last)
         else:
-            calm = [vote for vote in list(self._votes)[-rule.n :] if self._denies(vote)]
-            looked_at = rule.n
-            is_over = len(calm) >= rule.clear_k and calm[0].start >= since
+            denying = [vote for vote in list(self._votes)[-rule.n :] if self._denies(vote)]
+            is_over = len(denying) >= rule.clear_k and denying[0].start >= since
+            calm, looked_at = len(denying), rule.n
         if not is_over:
             return None
         self.open_alert = None
@@ -196,7 +198,7 @@ class Episodes:
             explanation=Explanation(
                 phrase(
                     "{count} of the last {all} windows showed no sign of it any more.",
-                    count=len(calm),
+                    count=calm,
                     all=looked_at,
                 )
             ),
@@ -205,18 +207,17 @@ class Episodes:
     def _denies(self, vote: _Vote) -> bool:
         return vote.score is not None and vote.score < self.rule.clear_threshold
 
-    def _calm_since(self, since: float) -> list[_Vote]:
-        """The newest votes that deny the risk one after the other, oldest first, all of which ended after `since`.
-
-        What breaks them off is a vote for the risk, or for neither by its score, and a gap longer than `clear_gap_s`.
-        """
-        calm: list[_Vote] = []
+    def _stretch_since(self, since: float) -> list[float]:
+        """Scores of the last votes whose mean may end an episode raised at `since`, oldest first; [] if too few."""
+        ends: list[float] = []
+        scores: list[float] = []
         for vote in reversed(self._votes):
-            if vote.end <= since:
-                break
-            if vote.score is None:
+            if vote.score is None and ends:
                 continue
-            if not self._denies(vote) or (calm and calm[0].end - vote.end > self.rule.clear_gap_s):
+            if vote.score is None or vote.end <= since or (ends and ends[0] - vote.end > self.rule.clear_gap_s):
                 break
-            calm.insert(0, vote)
-        return calm
+            ends.insert(0, vote.end)
+            scores.insert(0, vote.score)
+            if len(ends) >= self.rule.clear_k and ends[-1] - ends[0] >= self.rule.clear_span_s:
+                return scores
+        return []

@@ -56,7 +56,7 @@ class AlertPolicy(_Part):
 
     Windows that follow so fast that n of them span less than minimum_span_s are joined by those before them, of which
     the same share must agree. A window without a score speaks neither way. Those that deny it began after the alert was
-    raised; with clear_span_s they ended after it, and all have denied it for so long (see edge.alerts.episodes).
+    raised; with clear_span_s they ended after it, and their mean denies it for so long (see edge.alerts.episodes).
     """
 
     threshold: Share = Field(title="Score from which a window says that the risk is there")
@@ -69,7 +69,7 @@ class AlertPolicy(_Part):
     maximum_span_s: float = Field(title="Seconds after which a window is too old to count", gt=0.0)
     rearm_s: float = Field(default=0.0, title="Seconds after an alert was raised before the next one may be", ge=0.0)
     minimum_mean: Share = Field(default=0.0, title="Mean score that the windows must have together")
-    clear_span_s: float = Field(default=0.0, title="Seconds for which all must deny it instead; 0: clear_k do", ge=0.0)
+    clear_span_s: float = Field(default=0.0, title="Seconds of which the mean must deny it instead, if any", ge=0.0)
     clear_gap_s: float = Field(default=0.0, title="Seconds that may lie between two of these", ge=0.0)
     severity: Severity = Field(default=Severity.WARNING, title="How much its alert matters")
 

@@ -205,14 +205,23 @@ def told_of_long(rule: PersistenceRule, scores: Sequence[float | None]) -> list[
 
 
 def test_windows_of_hours_clear_an_episode_by_what_ended_after_it_was_raised() -> None:
-    # The first that denies it is the third, and the ninth is half an hour later.
-    assert told_of_long(LONG, [0.9, 0.9, 0.4, *[0.1] * 20, 0.9]) == [("raised", 0), ("cleared", 9), ("raised", 23)]
+    # Half an hour from the first that ended after it, and the mean of the two first is soon made up for.
+    assert told_of_long(LONG, [0.9, *[0.1] * 20, 0.9]) == [("raised", 0), ("cleared", 7), ("raised", 21)]
+    assert told_of_long(LONG, [0.9, 0.9, 0.8, *[0.1] * 20]) == [("raised", 0), ("cleared", 8)]
     waiting = replace(LONG, n=10, clear_span_s=0.0)
     assert told_of_long(waiting, [0.9, *[0.1] * 60])[1:] == [("cleared", 45)], "without it they must begin after it"
 
 
-def test_one_window_that_does_not_deny_it_begins_the_time_anew() -> None:
-    assert told_of_long(LONG, [0.9, *[0.1] * 5, 0.4, *[0.1] * 7]) == [("raised", 0), ("cleared", 13)]
+def test_one_window_that_does_not_deny_it_keeps_no_episode_open_but_the_newest_must() -> None:
+    assert told_of_long(LONG, [0.9, *[0.1] * 5, 0.4, *[0.1] * 7]) == [("raised", 0), ("cleared", 7)]
+    assert told_of_long(LONG, [0.9, *[0.1] * 6, 0.4, 0.1]) == [("raised", 0), ("cleared", 8)]
+    assert told_of_long(LONG, [0.9, *[0.1, 0.4] * 3, *[0.35, 0.35] * 9]) == [("raised", 0)]
+    assert told_of_long(LONG, [0.9, *[0.1, 0.49] * 30]) == [("raised", 0), ("cleared", 7)]
+
+
+def test_it_takes_as_many_windows_as_the_rule_says_however_far_apart_they_are() -> None:
+    rule = replace(LONG, clear_k=8)
+    assert told_of_long(rule, [0.9, *[0.1] * 10]) == [("raised", 0), ("cleared", 8)]
 
 
 def test_what_was_calm_before_it_was_raised_clears_nothing() -> None:
@@ -231,6 +240,16 @@ def test_silence_clears_no_episode() -> None:
         ("raised", 0),
         ("cleared", 10),
     ]
+
+
+def test_another_rule_ends_an_episode_with_the_next_window_that_has_a_score() -> None:
+    episodes = Episodes(replace(LONG, clear_span_s=7200.0), Severity.CRITICAL)
+    assert [episodes.weigh(long(n, score)) is None for n, score in enumerate([0.9, *[0.1] * 10])] == [False] + [
+        True
+    ] * 10
+    episodes = episodes.under(LONG, Severity.CRITICAL)
+    assert episodes.weigh(long(11, None)) is None
+    assert episodes.weigh(long(12, 0.1)) is not None
 
 
 def test_a_clock_that_is_set_back_delays_no_all_clear_of_long_windows() -> None:
