@@ -19,6 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from cloud_sync.refusals import BUSY, MENDS
 from edge.errors import BrokerBusyError, BrokerError, BrokerRefusedError
 
+# After so long without a word the client asks whether the broker is there; paho's own default.
 KEEP_ALIVE_S: Final = 60
 # How long the broker keeps what it holds for a home that is away; our choice.
 SESSION_EXPIRY_S: Final = 24 * 3600

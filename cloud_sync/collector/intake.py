@@ -25,6 +25,7 @@ from cloud_sync.collector.settings import BrokerSection, CollectorSection
 from edge.errors import BrokerError, BrokerRefusedError
 
 TOPICS: Final = "hearthbeat/v1/#"
+# How long a broker may take to answer a connection, s; our choice.
 ANSWER_LIMIT_S: Final = 10.0
 # Packets that are read in one go before others get their turn; our choice: some 10 ms.
 _PACKETS: Final = 200

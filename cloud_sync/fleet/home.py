@@ -16,6 +16,7 @@ from cloud_sync.receipts import read_receipt, receipt_topic
 from edge.errors import BrokerError
 from edge.notices import OutboxMessage
 
+# As the daemon's own; and how long the broker keeps a home's session: longer than a simulation lasts. Our choice.
 KEEP_ALIVE_S: Final = 60
 SESSION_EXPIRY_S: Final = 3600
 # Messages in flight, as the daemon's own publisher has them.

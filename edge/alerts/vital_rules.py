@@ -11,6 +11,7 @@ from edge.alerts.thresholds import ThresholdRule
 from edge.notices import Severity
 from edge.readings import Channel
 
+# In minutes, as rests are told.
 _HOUR: Final = 60.0
 _DAY: Final = 24 * _HOUR
 _WARNING, _CRITICAL, _INFO = Severity.WARNING, Severity.CRITICAL, Severity.INFO

@@ -22,6 +22,7 @@ from edge.running.status import STORE_NAME
 from edge.settings.home import Settings
 from edge.store.store import Store
 
+# How often a store that cannot be opened is tried again, s. Our choice.
 RETRY_OPEN_S: Final = 10.0
 # Our choice: a disk that is mounted late, or checked at a start, is there within minutes.
 TELL_AFTER_S: Final = 600.0

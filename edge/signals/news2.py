@@ -57,6 +57,7 @@ class Response(StrEnum):
     HIGH = "high"  # 7 and more: emergency response
 
 
+# Chart 2's bounds, see Response; the last is of one vital sign alone.
 URGENT_SCORE: Final = 5
 EMERGENCY_SCORE: Final = 7
 RED_SCORE: Final = 3

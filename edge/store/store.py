@@ -32,6 +32,7 @@ from edge.store.stretches import Stretches
 from edge.telling.pseudonyms import Pseudonyms
 
 DEFAULT_OUTBOX_BUDGET: Final = 64 * 1024 * 1024
+# Given back in one go; our choice: so many that two goes are rare.
 _MANY_PAGES: Final = 65_536
 
 

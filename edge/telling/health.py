@@ -27,6 +27,7 @@ from edge.running.maintenance import SECONDS_PER_DAY
 from edge.store.signals import SECONDS_PER_MINUTE
 from edge.store.store import Batch, Store
 
+# How often it is told although nothing has changed, s, so that silence is news. Our choice.
 EVERY_S: Final = 3600.0
 # How often it is looked whether something has changed, and how long nothing more is told of the same things then: links
 # come and go, and each telling costs a message. Our choice.

@@ -12,6 +12,7 @@ import hmac
 from typing import Final
 from uuid import UUID
 
+# As many as SHA-256 gives. Our choice.
 KEY_BYTES: Final = 32
 # 50 bits: among a million homes' worth of people in one home two would still hardly meet. Our choice.
 _LETTERS: Final = 10

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Final
 
-_AF_VARIATION: Final = 0.19
+_AF_VARIATION: Final = 0.19  # of the intervals, as standard deviation over mean. Our choice
 _SHORTEST_AF_MS: Final = 300.0  # the atrioventricular node lets no more than about 200 beats a minute through
 _BREATHS_HZ: Final = 0.25  # 15 breaths a minute
 _SLOW_WAVE_HZ: Final = 0.1  # blood pressure's own rhythm
