@@ -133,6 +133,8 @@ _BY_NAME: Final = MappingProxyType(
 
 def reason(error: BaseException) -> str:
     """One line that says what went wrong on the radio; some of these errors have no text of their own."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror  # phones show it: the type and number of an error tell a family nothing
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 

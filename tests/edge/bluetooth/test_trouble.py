@@ -19,6 +19,7 @@ from edge.bluetooth.trouble import (
     is_lost_bond,
     is_shortage,
     radio_state,
+    reason,
     wants_bond,
 )
 
@@ -76,3 +77,8 @@ def test_want_of_a_bond_and_a_lost_one_are_recognised() -> None:
     assert is_lost_bond(bluez("LeConnectionKeyMissing", "LE Link Key missing"))
     assert is_lost_bond(BondLostError())
     assert not is_lost_bond(bluez("Failed", "le-connection-abort-by-local"))
+
+
+def test_a_phone_is_shown_no_name_of_an_error_where_the_system_has_words() -> None:
+    assert reason(FileNotFoundError(2, "No such file or directory")) == "No such file or directory"
+    assert reason(TimeoutError()) == "TimeoutError:"
