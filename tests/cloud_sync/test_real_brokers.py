@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -160,20 +161,23 @@ def test_a_home_that_is_soon_back_was_never_away(store: Store, mosquitto: Mosqui
     link.close()
 
 
-def test_two_homes_of_one_id_come_to_rest_though_the_broker_says_nothing(
+def test_two_homes_of_one_id_come_to_rest_whatever_the_broker_says(
     store: Store, tmp_path: Path, mosquitto: Mosquitto
 ) -> None:
     with Store(tmp_path / "other.db") as other:
         pair = [Publisher(reached(mosquitto), one.path, "home", pace=0.005) for one in (store, other)]
         for publisher in pair:
             publisher.start()
-        while not any(publisher.state().refused for publisher in pair):
-            assert all(publisher.is_alive() for publisher in pair)
-            pair[0]._stopping.wait(0.01)
-        (told, *_) = [state.error for publisher in pair if (state := publisher.state()).refused]
-        assert "again and again, without a word; let no other Hearthbeat use the same id" in str(told)
-        for publisher in pair:
-            publisher.stop()
+        try:
+            while not any(publisher.state().refused for publisher in pair):
+                assert all(publisher.is_alive() for publisher in pair)
+                pair[0]._stopping.wait(0.01)
+            (told, *_) = [state.error for publisher in pair if (state := publisher.state()).refused]
+        finally:
+            for publisher in pair:
+                publisher.stop()
+        # mosquitto 2.0.11 ends the older connection without a word, 2.0.21 says why.
+        assert re.search("(again and again, without a word|session taken over); let no other Hearthbeat use", str(told))
 
 
 def test_packets_that_vanish_are_noticed_and_cost_nothing(store: Store, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import random
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -41,6 +42,8 @@ MAKER = SigningKey(bytes(range(32)))
 OTHER = SigningKey(bytes(32))
 AF = Risk.ATRIAL_FIBRILLATION
 DAY_S = 86_400.0
+# What becomes of bytes that only begin like a model: tflite-runtime dies of them, LiteRT says what they are.
+UNLOADABLE = r"a process that loaded it died \(SIG|not a TFLite model"
 
 
 def package(
@@ -262,14 +265,14 @@ async def test_what_is_no_model_for_this_home_is_refused(house: House, tmp_path:
         ("its windows are others", package("3.1", tmp_path, lambda fields: fields["input"].update(length=30))),
         ("matter more", package("3.2", tmp_path, lambda fields: fields["policy"].update(severity="info"))),
         ("manifest.json is none", package("3.3", tmp_path, lambda fields: fields.update(policy={}))),
-        ("a process that loaded it died (SIG", package("3.4", tmp_path, content=b"TFL3" * 1000)),
+        (UNLOADABLE, package("3.4", tmp_path, content=b"TFL3" * 1000)),
         ("not the file", package("3.5", tmp_path, lambda fields: fields.update(sha256="0" * 64))),
     ):
         await house.updates.order(made.label, None)
         house.deliver(made)
         await house.updates.look()
         await house.updates.look()
-        assert (house.state(made), reason in house.reason(made)) == ("refused", True), house.reason(made)
+        assert (house.state(made), bool(re.search(reason, house.reason(made)))) == ("refused", True), house.reason(made)
     assert house.watching is not None
     assert house.watching.version == RiskModel.load(MODELS / AF).version
 
