@@ -206,7 +206,7 @@ class Window:
 
     `values` are in the channel's unit, of shape (samples,) or (samples, axes); `marks`, of shape (samples,), is True
     where a sample is missing or an artefact (see signals); `coverage` is the share of the window's time, 0..1, that is
-    covered by good samples.
+    covered by good samples. `earlier` are the samples that led up to it without a gap, where the risk looks at them.
     """
 
     person: str
@@ -216,6 +216,7 @@ class Window:
     values: NDArray[np.float64]
     marks: NDArray[np.bool_]
     coverage: float
+    earlier: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,14 @@ class ForecastingSignals(Signals, Protocol):
 
     def forecast(self, window: Window, outputs: NDArray[np.float32]) -> tuple[tuple[float, float], ...]:
         """Times and values that the outputs after the first foretell."""
+
+
+@runtime_checkable
+class DoubtingSignals(Protocol):
+    """What the module offers besides where something harmless can look like the risk over many windows."""
+
+    def doubtful(self, window: Window) -> bool:
+        """Whether no alert is to begin with this Window, whatever the scores say."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,6 +144,15 @@ class RiskModel:
             explanation=explanation,
             forecast=forecast,
         )
+
+    def doubts(self, window: Window, score: float | None) -> bool:
+        """Whether no alert is to begin with a Window of this score, because it may be something harmless.
+
+        Only a score that could begin one is looked into: it takes about as long as the model itself.
+        """
+        if score is None or score < self.threshold or not isinstance(self.signals, DoubtingSignals):
+            return False
+        return self.signals.doubtful(window)
 
     def explain(self, window: Window) -> Explanation:
         """Why a Window that can be judged speaks for the risk, with the part of it that mattered most.

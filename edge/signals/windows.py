@@ -25,14 +25,18 @@ class RrWindows:
     passed over. A shorter gap stays inside its Window and lowers the coverage, as do artefacts and bad samples.
 
     After a restart give the end of the last Window as `last_end` and push the stored readings again, from that Window's
-    start on: the Windows that follow are those that would have followed without the restart, and none comes twice.
+    start on: the Windows that follow are those that would have followed without the restart, and none comes twice. Each
+    has with it up to `earlier` intervals of its run before its own, as far as they were pushed.
     """
 
-    def __init__(self, person: str, risk: Risk, *, beats: int, step: int, last_end: float | None = None) -> None:
+    def __init__(
+        self, person: str, risk: Risk, *, beats: int, step: int, earlier: int = 0, last_end: float | None = None
+    ) -> None:
         self.person = person
         self.risk = risk
         self.beats = beats
         self.step = step
+        self.earlier = earlier
         self._last_end = -np.inf if last_end is None else last_end
         self._told_until = 0.0  # end of the last Window, or begin of the run
         self._beat: float | None = None  # time of the last beat
@@ -90,12 +94,13 @@ class RrWindows:
         self._told_until = end
         self._untold, self._missing = 0, max(self.step, self.beats - len(self._rr_ms))
         for samples in (self._begins, self._rr_ms, self._bad):
-            del samples[: -self.beats]
+            del samples[: -self.beats - self.earlier]
 
     def _window(self, start: float, end: float, count: int) -> Window:
         """The Window of the last `count` intervals."""
-        values = np.array(self._rr_ms[len(self._rr_ms) - count :])
-        marks = np.array(self._bad[len(self._bad) - count :], dtype=np.bool_) | mark_artefacts(values)
+        first = len(self._rr_ms) - count
+        values, earlier = np.array(self._rr_ms[first:]), np.array(self._rr_ms[max(0, first - self.earlier) : first])
+        marks = np.array(self._bad[first:], dtype=np.bool_) | mark_artefacts(values)
         good_s = float(values[~marks].sum()) / 1000.0
         coverage = min(1.0, good_s / (end - start)) if end > start else 0.0
-        return Window(self.person, self.risk, start, end, values, marks, coverage)
+        return Window(self.person, self.risk, start, end, values, marks, coverage, earlier)

@@ -145,6 +145,8 @@ class RiskWatch:
         """
         self.last = self.model.assess(window) if self.trial is None else self.trial.assess(window)
         held = waits(self.risk, self.model.policy.severity, others, window.end)
+        if not held and self.episodes.open_alert is None:
+            held = self.model.doubts(window, self.last.score)
         alert = self.episodes.weigh(self.last, waits=held)
         if alert is not None and alert.state is AlertState.RAISED:
             found = self.model.explain(window) if self.trial is None else self.trial.explain(window)
@@ -220,6 +222,8 @@ SERIES: Final[
 # Of a raw channel no more than so many seconds are looked at again after a restart: what was stored since the last
 # Window is a few seconds, unless a model was missing for long. Our choice.
 RAW_SERIES_S: Final = 900.0
+# Before its Window this risk looks at 300 intervals more where the heart is slow: at 40 beats a minute so many seconds.
+EARLIER_S: Final[Mapping[Risk, float]] = MappingProxyType({Risk.ATRIAL_FIBRILLATION: 450.0})
 
 
 def series_span(watch: RiskWatch, now: float) -> tuple[float, float]:
@@ -227,7 +231,8 @@ def series_span(watch: RiskWatch, now: float) -> tuple[float, float]:
 
     Seconds since 1970 UTC.
     """
-    since = now - watch.model.policy.maximum_span_s if watch.last is None else watch.last.start
+    earlier_s = EARLIER_S.get(watch.risk, 0.0)
+    since = now - watch.model.policy.maximum_span_s if watch.last is None else watch.last.start - earlier_s
     return since, min(now, since + RAW_SERIES_S) if watch.model.channel in RAW_CHANNELS else now
 
 

@@ -150,3 +150,18 @@ def test_every_moment_up_to_the_last_window_is_in_some_window(runs: list[tuple[l
     found = windows_of(readings)
     assert all(0.0 <= window.coverage <= 1.0 and window.start < window.end for window in found)
     assert all(later.start <= earlier.end + 1e-6 for earlier, later in pairwise(found))
+
+
+def test_a_window_brings_the_beats_that_led_up_to_it_also_after_a_restart() -> None:
+    rr_ms = np.random.default_rng(1).integers(700, 1300, 150).astype(np.float64)
+    beats_s = START + np.concatenate(([0.0], np.cumsum(rr_ms) / 1000.0))
+    builder = RrWindows("ann", Risk.ATRIAL_FIBRILLATION, beats=BEATS, step=STEP, earlier=30)
+    whole = builder.push(reading(START, rr_ms.tolist()))
+    assert [len(one.earlier) for one in whole[:5]] == [0, 10, 20, 30, 30]
+    assert whole[4].earlier.tolist() == rr_ms[10:40].tolist()
+    # The stored beats are pushed again from well before the last Window, wherever that is among them.
+    again = RrWindows("ann", Risk.ATRIAL_FIBRILLATION, beats=BEATS, step=STEP, earlier=30, last_end=whole[6].end).push(
+        reading(float(beats_s[27]), rr_ms[27:].tolist())
+    )
+    assert alike(again, whole[7:])
+    assert [one.earlier.tolist() for one in again] == [one.earlier.tolist() for one in whole[7:]]

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.notices import AlertState
 from edge.readings import Channel, Reading, Risk
 from edge.risks.catalogue import load_models
 from edge.signals.atrial_fibrillation import model_input, windows
+from edge.watches.risk import watch_risk
 from training.corpora.ltafdb import LTAFDB
 from training.corpora.mitdb import MITDB
 from training.corpora.nsr2db import NSR2DB
@@ -117,3 +119,15 @@ def test_the_delivered_model_tells_fibrillation_in_people_it_never_saw(recording
                 right[is_af].append((score >= model.threshold) == is_af)
     assert np.mean(right[True]) > 0.85
     assert np.mean(right[False]) > 0.85
+
+
+@pytest.mark.recordings
+def test_nobody_is_alarmed_by_the_sway_of_a_slow_healthy_heart(recordings: Path) -> None:
+    record = NSR2DB.read(recordings, "nsr014")
+    night = (record.beats_s > 10.3 * 3600.0) & (record.beats_s < 13.0 * 3600.0)
+    asleep = dataclasses.replace(record, beats_s=record.beats_s[night], rhythm=record.rhythm[night])
+    watch = watch_risk("ann", load_models()[Risk.ATRIAL_FIBRILLATION])
+    told = [watch.judge(one) for one in watch.windows.push(rr_reading(asleep))]
+    strong = [one.score is not None and one.score >= 0.95 for one, _ in told]
+    assert sum(strong) > 50, "single windows look like fibrillation"
+    assert [alert for _, alert in told if alert is not None and alert.state is AlertState.RAISED] == []
