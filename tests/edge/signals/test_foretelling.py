@@ -22,7 +22,7 @@ def swayed(bpm: float, seed: int = 1, beats: int = EVIDENCE) -> NDArray[np.float
     """As wide, but by a breath of about four and a half beats, of no even depth or pace."""
     random = np.random.default_rng(seed)
     phase = np.cumsum(2.0 * np.pi / 4.5 * random.uniform(0.85, 1.15, beats))
-    return 60_000.0 / bpm * (1.0 + 0.25 * np.sin(phase) * random.uniform(0.7, 1.0, beats))
+    return np.asarray(60_000.0 / bpm * (1.0 + 0.25 * np.sin(phase) * random.uniform(0.7, 1.0, beats)))
 
 
 def window(rr_ms: NDArray[np.float64]) -> Window:

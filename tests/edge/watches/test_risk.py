@@ -10,7 +10,7 @@ from edge.notices import Alert, AlertState, Severity
 from edge.readings import Assessment, Explanation, Risk
 from edge.risks.catalogue import MODELS
 from edge.risks.model import RiskModel
-from edge.watches.risk import RiskWatch, watch_risk
+from edge.watches.risk import RiskWatch, series_span, watch_risk
 
 AT = 1_780_000_000.0
 
@@ -47,3 +47,10 @@ def test_what_is_no_further_fall_says_nothing(risk: Risk, said: Assessment) -> N
 
 def test_without_an_open_alert_there_is_nothing_anew() -> None:
     assert watch_risk("ann", RiskModel.load(MODELS / Risk.FALL)).anew(assessment(Risk.FALL, 0.99)) is None
+
+
+@pytest.mark.parametrize(("risk", "earlier_s"), [(Risk.ATRIAL_FIBRILLATION, 450.0), (Risk.SLEEP_APNOEA, 0.0)])
+def test_a_restart_looks_back_for_the_beats_that_led_up_to_the_last_window(risk: Risk, earlier_s: float) -> None:
+    last = assessment(risk, 0.5)
+    watch = watch_risk("ann", RiskModel.load(MODELS / risk.value), past=[last])
+    assert series_span(watch, AT + 90.0) == (last.start - earlier_s, AT + 90.0)
