@@ -1,5 +1,6 @@
 """Which signal goes with which alert."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,8 +31,9 @@ def minutes(channel: Channel, values: list[float], *, step_s: float = 60.0, devi
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "store.db")
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "store.db") as store:
+        yield store
 
 
 def shown(store: Store, kind: str, until: float, **more: object) -> Chart | None:
