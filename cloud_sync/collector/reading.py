@@ -49,10 +49,12 @@ TABLES: Final[Mapping[Kind, str]] = MappingProxyType(
 # What goes from the cloud to homes under the same root, hearthbeat/v1/<home>/command: none of the collector's business.
 _COMMAND: Final = "command"
 _HOME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)  # as cloud_sync.messages.topics has it
-# A message whose time is further ahead than a clock is likely to be wrong, or that tells of the time before there were
-# wearables, would make partitions that nobody wants. Our choice.
+# A message whose time is further ahead than a clock is likely to be wrong, or longer ago than a home is likely to have
+# been away, would make partitions that nobody wants: ten a month. Our choice.
 AHEAD_S: Final = 2 * 86_400.0
-EARLIEST_S: Final = 946_684_800.0  # 2000-01-01T00:00:00Z
+BEHIND_S: Final = 5 * 365.25 * 86_400.0
+# What a number may be made of that is too small for PostgreSQL's float8, but not for its jsonb: it is told as 0 there.
+_TINY: Final = (b"e-", b"E-", b"0" * 300)
 
 _log = structlog.get_logger("collector")
 
@@ -90,7 +92,7 @@ def _entry(arrival: Arrival, received: Received) -> Entry:
             received.home, identifier, received.kind.value, received.person, arrival.received, arrival.payload
         )
     at, ends = times_of(received.message)
-    if not EARLIEST_S <= at <= ends <= arrival.received + AHEAD_S:
+    if not arrival.received - BEHIND_S <= at <= ends <= arrival.received + AHEAD_S:
         return refuse(arrival, "time", f"it tells of {at:.0f} to {ends:.0f} s since 1970 UTC, which cannot be")
     return Row(
         TABLES[received.kind],
@@ -108,10 +110,12 @@ def _body(received: Received, message: Message) -> str:
     """What is stored of a message: its fields without those that are null.
 
     Minutes are most of what comes, and their text is good as it is: the database takes the nulls out of it (and could
-    not of others, where a null in a table of models says something).
+    not of others, where a null in a table of models says something). Numbers that a view could not read are the
+    exception: one of them would make every query over that home's minutes fail.
     """
-    if isinstance(message, MinutesMessage) and received.text is not None:
-        return received.text.decode()
+    text = received.text
+    if isinstance(message, MinutesMessage) and text is not None and not any(sign in text for sign in _TINY):
+        return text.decode()
     return message.model_dump_json(exclude_none=True)
 
 

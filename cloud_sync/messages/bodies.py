@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date as calendar_date
 from itertools import pairwise
 from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from cloud_sync.messages.topics import VERSION
 from edge.notices import AlertState, Severity
@@ -194,6 +195,12 @@ class DayMessage(_Summary):
 
     date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", title="the day where the home is")
     zone: Word = Field(title="time zone of the home, as the IANA database names it")
+
+    @field_validator("date")
+    @classmethod
+    def _is_a_day(cls, date: str) -> str:
+        calendar_date.fromisoformat(date)  # raises ValueError for the 31st of February
+        return date
 
 
 class RiskFigures(Part):

@@ -89,7 +89,7 @@ ORDER BY home, body ->> 'alert', (body ->> 'cleared_at')::float8 DESC NULLS LAST
 CREATE VIEW hearthbeat.faults AS
 SELECT DISTINCT ON (home, body ->> 'fault')
     home, body ->> 'person' AS person, body ->> 'fault' AS fault, body ->> 'kind' AS kind,
-    body ->> 'severity' AS severity, body ->> 'state' AS state, (body ->> 'count')::integer AS count,
+    body ->> 'severity' AS severity, body ->> 'state' AS state, (body ->> 'count')::bigint AS count,
     to_timestamp((body ->> 'since')::float8) AS since, at AS opened,
     to_timestamp((body ->> 'cleared_at')::float8) AS cleared,
     to_timestamp((body ->> 'acknowledged_at')::float8) AS acknowledged, body ->> 'sentence' AS sentence, received

@@ -11,11 +11,14 @@ from dataclasses import replace
 import pytest
 
 from cloud_sync.collector.database import Database
-from cloud_sync.collector.entries import Arrival, Row
-from cloud_sync.collector.reading import read
+from cloud_sync.collector.entries import Arrival, Refusal, Row
+from cloud_sync.collector.reading import BEHIND_S, read
 from cloud_sync.fleet.traffic import Traffic
-from cloud_sync.messages.making import minute_summaries
-from edge.notices import OutboxMessage
+from cloud_sync.messages.bodies import DayMessage, FaultMessage, Message
+from cloud_sync.messages.examples import EXAMPLES
+from cloud_sync.messages.making import minute_summaries, payload_of
+from cloud_sync.messages.topics import Kind, Topic
+from edge.notices import OutboxMessage, Priority
 from edge.store.minutes import DirtyMinute
 from tests.fakes.collecting import rows
 
@@ -73,3 +76,45 @@ async def test_a_null_that_a_sender_writes_out_breaks_no_view(database: str) -> 
     query = f"SELECT n, sd, mean FROM hearthbeat.minutes WHERE channel = '{CHANNEL}'"
     ((n, sd, mean),) = await rows(database, query)
     assert (n > 0, sd, mean) == (True, None, 60.0)
+
+
+@pytest.mark.parametrize("tiny", ["1e-400", "1E-400", f"0.{'0' * 400}1"])
+async def test_a_number_too_small_for_the_database_breaks_no_view(database: str, tiny: str) -> None:
+    message = minutes([(0, 1)], 60.0)
+    body = json.loads(zlib.decompress(message.payload) if message.payload[:1] == b"\x78" else message.payload)
+    body["channels"][CHANNEL]["mean"] = ["tiny"]
+    text = json.dumps(body).replace('"tiny"', tiny)
+    await store(database, [replace(message, payload=text.encode())], one_batch=True)
+    assert await rows(database, f"SELECT mean FROM hearthbeat.minutes WHERE channel = '{CHANNEL}'") == [(0.0,)]
+
+
+async def test_a_count_as_large_as_the_format_takes_breaks_no_view(database: str) -> None:
+    most = 9_007_199_254_740_991
+    example = EXAMPLES[Kind.FAULT]
+    assert isinstance(example, FaultMessage)
+    fault = example.model_copy(update={"count": most, "opened_at": time.time(), "cleared_at": None})
+    topic = str(Topic("home-1", Kind.FAULT))
+    message = OutboxMessage(str(fault.id), topic, payload_of(fault), Priority.FAULT, time.time())
+    await store(database, [message], one_batch=True)
+    assert await rows(database, "SELECT count FROM hearthbeat.faults") == [(most,)]
+
+
+def refused(kind: Kind, message: Message, received: float) -> str | None:
+    """Why a person's message is refused, None where it is not."""
+    entry = read(Arrival(str(Topic("home-1", kind, "p-1")), payload_of(message), received), 1 << 20)
+    return entry.reason if isinstance(entry, Refusal) else None
+
+
+@pytest.mark.parametrize("date", ["2026-02-31", "2026-13-01", "0000-01-01"])
+def test_a_day_that_no_calendar_has_is_refused(date: str) -> None:
+    day = EXAMPLES[Kind.DAY]
+    assert isinstance(day, DayMessage)
+    assert refused(Kind.DAY, day, day.end) is None
+    assert refused(Kind.DAY, day.model_copy(update={"date": date}), day.end) == "schema"
+
+
+def test_a_clock_that_is_years_behind_makes_no_partitions() -> None:
+    day = EXAMPLES[Kind.DAY]
+    assert isinstance(day, DayMessage)
+    assert refused(Kind.DAY, day, day.start + BEHIND_S) is None
+    assert refused(Kind.DAY, day, day.start + BEHIND_S + 1.0) == "time"
