@@ -48,7 +48,10 @@ _LOUDNESS: Final = (NtfyPriority.NORMAL, NtfyPriority.HIGH, NtfyPriority.MAX)
 _LEVELS: Final = {"info": 0, "warning": 1, "critical": 2}
 
 # Apprise would give its own icon along, which the phone then fetches from GitHub at the hour of the alert.
-_NO_ICON: Final = apprise.AppriseAsset(image_url_mask="", image_url_logo="")
+_MANNERS: Final = apprise.AppriseAsset(image_url_mask="", image_url_logo="")
+# It would follow a redirection by GET, which carries no message (RFC 9110, 15.4.2), and take the page it finds for a
+# delivery. A URL that says redirect=yes still does. No argument, because older ones know none of this name.
+_MANNERS.http_redirects = False
 
 # As many buttons as ntfy shows with one message (https://docs.ntfy.sh/publish/#action-buttons).
 MOST_BUTTONS: Final = 3
@@ -86,7 +89,7 @@ def answer(request: Mapping[str, Any]) -> _Answer:
     logger.addHandler(complaints)
     logger.setLevel(logging.DEBUG)
     logger.propagate = False  # what it says in detail is secret
-    phone = apprise.Apprise(asset=_NO_ICON)
+    phone = apprise.Apprise(asset=_MANNERS)
     if not phone.add(_with_buttons(request["url"], request.get("actions", ()))):
         return {"accepted": False, "reason": "Apprise does not understand the URL", "service": "", "refused": True}
     services = list(phone)  # more than one where the URL holds several with commas between
@@ -237,7 +240,7 @@ def _listener(say: Callable[[Mapping[str, Any]], None]) -> Callable[[str, tuple[
 
 def main() -> None:
     """Fork for every request until the daemon hangs up."""
-    apprise.Apprise(asset=_NO_ICON).add("json://localhost")  # loads the channels
+    apprise.Apprise(asset=_MANNERS).add("json://localhost")  # loads the channels
     gc.collect()
     gc.freeze()  # a collection in a fork would copy what all of them share
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them

@@ -32,7 +32,8 @@ class Published:
 class NtfyServer(ThreadingHTTPServer):
     """`published` holds what came; `status` other than 200 refuses, `takes_pictures` False refuses those.
 
-    One that `hangs_up` takes what comes and closes the connection in place of an answer.
+    With a status of redirection it points to a page of its own, which says 200 to whoever gets it, as websites do. One
+    that `hangs_up` takes what comes and closes the connection in place of an answer.
     """
 
     daemon_threads = True
@@ -72,9 +73,16 @@ class _Handler(BaseHTTPRequestHandler):
             return
         answer = json.dumps({"id": "x"} if status == 200 else {"code": status * 100, "http": status, "error": "no"})
         self.send_response(status)
+        if 300 <= status < 400:
+            self.send_header("Location", f"http://127.0.0.1:{self.server.port}/page")
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer.encode())
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def log_message(self, *_arguments: object) -> None:
         """Nothing: tests print what they want to be seen."""

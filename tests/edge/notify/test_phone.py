@@ -150,6 +150,18 @@ async def test_a_service_that_hangs_up_may_have_taken_the_message_and_one_out_of
     assert (delivery.accepted, delivery.refused, delivery.unsure) == (False, False, False)
 
 
+async def test_pain_21_a_service_that_has_moved_has_not_taken_the_message(ntfy: NtfyServer) -> None:
+    async with SharedProcess() as process:
+        for scheme in ("ntfy", "json", "form"):
+            url = ntfy.url.replace("ntfy:", f"{scheme}:")
+            for status in (301, 302, 303, 307, 308):
+                ntfy.status = status
+                delivery = await process.send(PhoneChannel(url), MESSAGE)
+                assert not delivery.accepted
+                assert delivery.reason == f"the service answered {status} {http.HTTPStatus(status).phrase}"
+    assert ntfy.published.empty()
+
+
 async def test_where_a_channel_has_no_buttons_their_links_are_lines(receiver: VirtualPhone) -> None:
     assert (await phones.send(PhoneChannel(receiver.url), charted())).accepted
     assert receiver.shown[0].body == f"{MESSAGE.body}\nI'm fine: https://home/x"
