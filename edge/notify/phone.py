@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -42,6 +43,9 @@ MOST_PER_HOUR: Final = 12
 # Waiting for a dead name server is waiting for nothing (resolver options of resolv.conf(5)).
 _RESOLVER: Final = {"RES_OPTIONS": "timeout:2 attempts:2"}
 
+# How a URL begins (RFC 3986, 3.1).
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+
 Host = tuple[str, int]
 
 log = structlog.get_logger(__name__)
@@ -60,7 +64,8 @@ class PhoneChannel:
     @property
     def scheme(self) -> str:
         """What kind of service it is, where the service has not said its name."""
-        return self.url.partition(":")[0].lower()
+        found = _SCHEME.match(self.url)
+        return found[1].lower() if found else "unknown"  # without a scheme all of it may be the secret
 
 
 @dataclass(frozen=True, slots=True)

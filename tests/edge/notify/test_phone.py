@@ -98,6 +98,12 @@ async def test_the_url_is_in_no_log_reason_or_representation(
         assert part not in written
 
 
+@pytest.mark.parametrize("url", ["ntfy.sh/a-secret", "secret", "user:secret@host", "//secret", "", "se cret://host"])
+def test_a_url_without_a_scheme_gives_nothing_of_it_away(url: str) -> None:
+    assert PhoneChannel(url).scheme == "unknown"
+    assert PhoneChannel("NTFYS://secret@host/topic").scheme == "ntfys"
+
+
 async def test_a_url_can_be_checked_without_a_message(receiver: VirtualPhone) -> None:
     async with SharedProcess() as process:
         await process.check(Contact("mum", (PhoneChannel(receiver.url),)))
