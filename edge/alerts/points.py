@@ -17,11 +17,14 @@ from edge.readings import UNSOUND, Channel, Quality, Reading
 
 # Sent once a second or so while the wearable is worn: a minute's median is one point.
 STREAMS: Final = frozenset({Channel.HEART_RATE, Channel.SPO2})
-# How much time a point speaks for at most, in seconds. A glucose sensor sends every five minutes, and now and then one
-# of its readings comes a little late; what is measured by hand speaks for its moment. Our choice.
+# How much time a point speaks for after a silence, in seconds. Most glucose sensors send every five minutes, and now
+# and then one of their readings comes a little late; what is measured by hand speaks for its moment. Our choice.
 SPAN_S: Final[Mapping[Channel, float]] = MappingProxyType(
     {Channel.HEART_RATE: 60.0, Channel.SPO2: 60.0, Channel.GLUCOSE: 330.0}
 )
+# So long after the value before, in seconds, there was no silence: some sensors send every quarter of an hour (see
+# signals.glucose), and each of their readings speaks for all of it. Our choice.
+PACE_S: Final[Mapping[Channel, float]] = MappingProxyType({Channel.GLUCOSE: 960.0})
 # After so long a value tells nothing of now, in seconds: as for risks (see risk_watch), and for what is measured by
 # hand as for NEWS2 (see vitals). A cuff or a meter is often read out some minutes later. Our choice.
 STALE_S: Final[Mapping[Channel, float]] = MappingProxyType(
@@ -129,10 +132,14 @@ class Points:
         for place, value in enumerate(reading.values):
             at = reading.start + place * step
             if at > self._newest + SAME_S:
-                span_s = SPAN_S.get(self._channel, 0.0)
-                points.append(Point(at, value, min(span_s, at - self._newest)))
+                points.append(Point(at, value, self._span_s(at - self._newest)))
                 self._newest = at
         return points
+
+    def _span_s(self, since_last: float) -> float:
+        if since_last <= PACE_S.get(self._channel, 0.0):
+            return since_last
+        return min(SPAN_S.get(self._channel, 0.0), since_last)
 
     def _add(self, at: float, value: float) -> list[Point]:
         number = int(at // _MINUTE_S)

@@ -12,6 +12,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Final
 
 from edge.alerts import threshold_words
@@ -40,9 +41,10 @@ class ThresholdRule:
     """When a vital sign is told, and when it is over; `name` is the kind of its alert.
 
     Either `above` or `below` is set, in the channel's unit; `clear` lies on the other side of it. With `minutes` every
-    point of so long must be beyond, and cover the share `coverage` (0..1) of it, and as much must be back beyond
-    `clear` for the end; without, the median of the last `values` measurements counts. For `cool_down_min` minutes after
-    an episode was raised no other is. With `at_rest` only those minutes count in which the person is known to rest.
+    point of so long must be beyond, two at least, and cover the share `coverage` (0..1) of it, and as much must be
+    back beyond `clear` for the end; without, the median of the last `values` measurements counts. For `cool_down_min`
+    minutes after an episode was raised no other is. With `at_rest` only those minutes count in which the person is
+    known to rest.
     """
 
     name: str
@@ -167,14 +169,10 @@ class Threshold:
             return None
         if sum(one.span_s for one in window) < self.rule.coverage * length_s:
             return None
-        # Whoever has agreed for so long began so long ago, or before.
-        run = point
-        for one in reversed(self._points):
-            if not agrees(one.value):
-                break
-            run = one
-        since = run.at - run.span_s
-        return since if point.at - since >= length_s - 1.0 else None
+        # Whoever has agreed for so long began so long ago, or before; one value alone shows nothing that lasts.
+        run = list(takewhile(lambda one: agrees(one.value), reversed(self._points)))
+        since = run[-1].at - run[-1].span_s
+        return since if len(run) > 1 and point.at - since >= length_s - 1.0 else None
 
     def _counted(self) -> list[Point]:
         return list(self._points)[-self.rule.values :]

@@ -48,7 +48,8 @@ def add_alerts(commands: Commands) -> None:
         verb.add_argument("--by", default=PERSON, metavar="CONTACT", help="who answers, by contact id")
     simulate = verbs.add_parser("simulate", help="what a rule would have done on a recording")
     simulate.add_argument("rule", metavar="RULE", help="a rule of the settings, a default, or a risk")
-    simulate.add_argument("--input", required=True, type=Path, metavar="FILE", help="CSV with a header: time_s, value")
+    columns = "CSV with a header: time_s and what the rule is about, such as percent, rr_ms or mg_dl"
+    simulate.add_argument("--input", required=True, type=Path, metavar="FILE", help=columns)
     simulate.add_argument("--person", metavar="ID", help="whose rules; default: the first person's")
     simulate.set_defaults(command=_simulate)
     for verb in (show, *answers, simulate):

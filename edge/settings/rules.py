@@ -85,6 +85,10 @@ class RuleSettings(BaseModel):
         if (above is None) == (below is None):
             message = f"rule {self.name}: give either above or below"
             raise ValueError(message)
+        if default is not None and (above is None) != (default.above is None):
+            side = "below" if default.above is None else "above"
+            message = f"rule {self.name} is told {side} its limit: give {side}, or give the rule another name"
+            raise ValueError(message)
         threshold = above if above is not None else below
         moved = default is None or (self.above, self.below) != (None, None)
         clear = self.clear if self.clear is not None else threshold if default is None or moved else default.clear

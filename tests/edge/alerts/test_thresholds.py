@@ -148,6 +148,31 @@ def test_a_sensor_that_sends_every_five_minutes_is_judged_by_time() -> None:
     assert cleared.cleared_at == START + 9 * 300.0
 
 
+@pytest.mark.parametrize("pace", [300.0, 900.0, 950.0])
+@pytest.mark.parametrize(("name", "value"), [("glucose_very_low", 45.0), ("glucose_very_high", 300.0)])
+def test_a_sensor_of_any_pace_tells_what_lasts(name: str, value: float, pace: float) -> None:
+    rule = next(rule for rule in DEFAULTS if rule.name == name)
+    values = [120.0] * 4 + [value] * 40 + [120.0] * 30
+    readings = [reading(Channel.GLUCOSE, START + pace * place, one) for place, one in enumerate(values)]
+    raised, cleared = feed(Thresholds("anna", [rule]), readings)
+    first, back = START + 4 * pace, START + 44 * pace
+    assert 60.0 * rule.minutes - pace <= raised.opened_at - first <= 60.0 * rule.minutes + pace
+    assert 60.0 * rule.minutes - pace <= cleared.cleared_at - back <= 60.0 * rule.minutes + pace  # type: ignore[operator]
+
+
+def test_pain_18_one_low_value_of_a_slow_sensor_is_nothing_that_lasts() -> None:
+    rule = next(rule for rule in DEFAULTS if rule.name == "glucose_very_low")
+    values = [80.0, 78.0, 45.0, 80.0] * 10
+    readings = [reading(Channel.GLUCOSE, START + 900.0 * place, value) for place, value in enumerate(values)]
+    assert feed(Thresholds("anna", [rule]), readings) == []
+
+
+def test_pain_09_a_silence_of_a_sensor_lasts_for_nothing() -> None:
+    rule = next(rule for rule in DEFAULTS if rule.name == "glucose_very_low")
+    readings = [reading(Channel.GLUCOSE, START + 3600.0 * place, 45.0) for place in range(12)]
+    assert feed(Thresholds("anna", [rule]), readings) == []
+
+
 def moves(start: float, seconds: int, swing: float) -> list[Reading]:
     return [
         Reading("anna", "AA", Channel.ACCELERATION, "mg", at, at, (swing * (place % 2), 0.0, 1000.0), interval_s=0.02)

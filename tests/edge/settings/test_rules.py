@@ -51,6 +51,7 @@ def test_a_rule_of_ones_own_is_added() -> None:
         ('name = "spo2_low"\nminutes = -1', "greater than or equal to 0"),
         ('name = "spo2_low"\nseverity = "loud"', "'info', 'warning' or 'critical'"),
         ('name = "spo2_low"\nabove = 90\nbelow = 92', "either above or below"),
+        ('name = "spo2_low"\nabove = 90', "is told below its limit"),
         ('name = "spo2_low"\nchannel = "temperature"\nabove = 39', "is about spo2"),
         ('name = "x"\nabove = 90', "names no channel"),
         ('name = "x"\nchannel = "spo2"', "either above or below"),
