@@ -171,7 +171,7 @@ def _trends(facts: Facts, _: Language) -> Iterator[str]:
         both = _both(resting)
         if both is None:
             yield _(
-                "Trend of the resting heart rate: not known yet, {known} nights of at least {needed} are there.",
+                "Trend of the resting heart rate: not known yet, {known} of at least {needed} nights are there.",
                 known=resting.known,
                 needed=resting.needed,
             )

@@ -15,7 +15,7 @@ class Chart:
     seconds since 1970 UTC, values in `unit`. `dots` says that each value is a thing of its own, such as a beat. `part`
     is the begin and end of what mattered most, `limits` are the values that a rule speaks of, `forecast` is what a
     model expects to come. `utc_offset_s` makes local times of the axis. It holds no name and no word, so that one chart
-    serves every language.
+    serves every language (but for the unit of glucose: see chart_units).
     """
 
     unit: str

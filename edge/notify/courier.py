@@ -19,6 +19,7 @@ from edge.notices import Attempt, DueNotification, Notification
 from edge.notify import phone
 from edge.notify.bundles import HOUR_S, Bundle, bundles, story_of
 from edge.notify.channels import ChannelOrder
+from edge.notify.chart_units import in_units_of
 from edge.notify.charts import Chart
 from edge.notify.digest import composed
 from edge.notify.network import ASK_EVERY_S, NetworkWatch
@@ -288,7 +289,8 @@ class Courier:
         newest = first.parts[-1].notification
         without: Sequence[Action] = ()
         actions, chart = await asyncio.gather(_soon(self._actions, newest, without), _soon(self._picture, newest, None))
-        return replace(message, actions=tuple(actions), picture=chart)
+        picture = None if chart is None else in_units_of(contact.language, chart)
+        return replace(message, actions=tuple(actions), picture=picture)
 
     def _taken(self, contact: Contact, notifications: Sequence[str], attempts: Sequence[Attempt]) -> None:
         log.info("contact told", notifications=notifications, contact=contact.id, channel=attempts[-1].channel)

@@ -190,7 +190,7 @@ def test_a_thin_day_claims_nothing_of_what_was_not_measured(store: Store, tmp_pa
     sleep(store, 3)
     body = word(store, home(tmp_path)).body
     assert "Resting heart rate last night was 55; what is usual is not known yet: 2 earlier nights are known" in body
-    assert "Trend of the resting heart rate: not known yet, 3 nights of at least 15 are there." in body
+    assert "Trend of the resting heart rate: not known yet, 3 of at least 15 nights are there." in body
     assert "Why the rest is missing is not known" in body
     assert "Alerts: none, as far as was measured." in body
     for never_measured in ("Glucose", "Activity", "Blood pressure", "breathing", "Oxygen"):

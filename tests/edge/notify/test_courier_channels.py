@@ -340,6 +340,15 @@ async def test_buttons_and_picture_go_with_one_alert_and_keep_nobody_waiting(hom
     assert home.phones.messages[0].picture is None
 
 
+async def test_each_contact_sees_glucose_in_the_unit_of_their_texts(home: Home) -> None:
+    async def picture(_notification: Notification) -> Chart:
+        return Chart("mg/dL", ((0.0, 90.078),))
+
+    async with home.at_work(Contact("mum", (NTFY,), "zh"), picture=picture):
+        await home.put("a")
+    assert home.phones.messages[0].picture == Chart("mmol/L", ((0.0, 5.0),))
+
+
 async def test_a_courier_that_is_stopped_leaves_no_picture_half_ordered(
     home: Home, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from edge.notify.chart_units import in_units_of
 from edge.notify.charts import Chart, read_chart
 from edge.notify.pictures import HEIGHT, WIDTH, draw
 
@@ -61,6 +62,14 @@ def test_limit_and_forecast_are_in_sight() -> None:
     image = picture(chart)
     assert columns(image, ORANGE)
     assert columns(image, BLUE)[-1] > 0.9 * WIDTH
+
+
+def test_a_picture_has_the_unit_of_the_texts_beside_it() -> None:
+    chart = Chart("mg/dL", ((START, 90.078), (START + 300.0, None)), limits=(180.156,), forecast=((START, 36.0312),))
+    told = in_units_of("zh", chart)
+    assert told == Chart("mmol/L", ((START, 5.0), (START + 300.0, None)), limits=(10.0,), forecast=((START, 2.0),))
+    assert in_units_of("en", chart) is chart
+    assert in_units_of("zh", line([60.0])) == line([60.0])
 
 
 def test_the_axis_of_time_is_local() -> None:
