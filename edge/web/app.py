@@ -38,13 +38,15 @@ _log = structlog.get_logger("web")
 def make_app(ask: Ask, now: Callable[[], float] = time.monotonic) -> Starlette:
     """The application; `ask` asks the daemon and raises HearthbeatError, `now` is a clock that is never set back."""
     answers = _Answers(ask, now)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/a/{token}", answers.link, methods=["GET", "POST"]),
             Route("/api/v1/{what}", answers.read, methods=["GET"]),
         ],
         exception_handlers={HTTPException: _refuse},
     )
+    app.router.redirect_slashes = False  # it would send whoever asks to the host that the request itself names
+    return app
 
 
 class _Answers:

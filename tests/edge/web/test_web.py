@@ -117,6 +117,7 @@ async def test_whatever_else_is_asked_finds_a_small_page_and_nothing_of_the_hous
     for path, method, status in (
         ("/", "GET", 404),
         ("/a/", "GET", 404),
+        (f"/a/{token}/", "GET", 404),
         (f"/a/{token}/x", "GET", 404),
         ("/a/../../etc/passwd", "GET", 404),
         ("/a/%2e%2e%2f%2e%2e%2fetc%2fpasswd", "GET", 404),
