@@ -47,11 +47,10 @@ NOTIFY_TYPES: Final = {
 _LOUDNESS: Final = (NtfyPriority.NORMAL, NtfyPriority.HIGH, NtfyPriority.MAX)
 _LEVELS: Final = {"info": 0, "warning": 1, "critical": 2}
 
-# Apprise would give its own icon along, which the phone then fetches from GitHub at the hour of the alert.
-_MANNERS: Final = apprise.AppriseAsset(image_url_mask="", image_url_logo="")
-# It would follow a redirection by GET, which carries no message (RFC 9110, 15.4.2), and take the page it finds for a
-# delivery. A URL that says redirect=yes still does. No argument, because older ones know none of this name.
-_MANNERS.http_redirects = False
+# Apprise would give its own icon along, which the phone then fetches from GitHub at the hour of the alert. It would
+# also follow a redirection by GET, which carries no message (RFC 9110, 15.4.2), and take the page it finds for a
+# delivery; a URL that says redirect=yes still has it do so.
+_MANNERS: Final = apprise.AppriseAsset(image_url_mask="", image_url_logo="", http_redirects=False)
 
 # As many buttons as ntfy shows with one message (https://docs.ntfy.sh/publish/#action-buttons).
 MOST_BUTTONS: Final = 3
