@@ -48,6 +48,7 @@ bench: $(VENV)/installed-dev
 
 soak: $(VENV)/installed-dev
 	@tests/debian-packages
+	$(BIN)/pytest -m hypothesis --hypothesis-profile=exploring
 	$(BIN)/pytest tests/soak --capture=no --timeout=3600
 
 arm-test: $(VENV)/installed-dev

@@ -6,8 +6,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
+
+# A change is judged by the same examples each time; `make soak` looks for new ones.
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.register_profile("exploring", derandomize=False)
+hypothesis.settings.load_profile("repeatable")
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 

@@ -46,7 +46,8 @@ def test_what_is_constant_stays_so_at_any_rate(rate_hz: float, begin: float, vec
     times = even(rate_hz, 4.0) + begin
     steps = steps_of(times, np.tile(vector, (len(times), 1)))
     assert len(steps.mg) >= 4.0 * RATE_HZ - 5
-    assert steps.mg == pytest.approx(np.tile(vector, (len(steps.mg), 1)), abs=0.2)
+    # The first step may lack a millionth of a second (ROUNDING_S), which is .4 mg of 16 g.
+    assert steps.mg == pytest.approx(np.tile(vector, (len(steps.mg), 1)), abs=0.5)
     assert not steps.marks.any()
 
 
