@@ -70,16 +70,24 @@ class LocalBroker:
         )
         self._client.loop_start()
 
+    def is_alive(self) -> bool:
+        """Whether paho's thread runs; what a broker sends may end it. If it does not, `stop` this and make another."""
+        return self._client._thread is not None  # noqa: SLF001 -- paho tells it in no other way
+
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
-        """Send at once; whether there is a connection to send by."""
+        """Send at once; whether there is a connection to send by.
+
+        A value goes with QoS 0: what has no acknowledgement yet paho would send again over the next connection, which
+        may come hours later, and the house would be shown a heartbeat of long ago.
+        """
         if not self._client.is_connected():
             return False
-        self._client.publish(topic, payload, qos=1, retain=retain)
+        self._client.publish(topic, payload, qos=1 if retain else 0, retain=retain)
         return True
 
     def stop(self) -> None:
         """Say that the home is offline, and end; takes a second or two at most."""
-        if self._client.is_connected():
+        if self._client.is_connected() and self.is_alive():
             self._client.publish(self._topics.status, OFFLINE, qos=1, retain=True).wait_for_publish(_FAREWELL_S)
         self._client.disconnect()
         self._client.loop_stop()

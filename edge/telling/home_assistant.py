@@ -88,6 +88,10 @@ class HomeAssistant:
         try:
             while True:
                 try:
+                    if self._local is not None and not self._local.is_alive():
+                        _log.error("the connection to the local broker died and is made anew")
+                        await asyncio.to_thread(self._local.stop)
+                        self._local = None
                     if self._local is None:
                         broker = Broker(**self._table.connection)
                         self._local = LocalBroker(broker, self._home, self._topics, heard)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import os
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -31,6 +33,7 @@ from edge.telling.pseudonyms import Pseudonyms
 from tests.fakes.broker import Arrival, Mosquitto, Subscriber, mosquitto
 from tests.fakes.clock import ManualClock
 from tests.fakes.home_assistant_schema import validate
+from tests.fakes.scripted_broker import ScriptedBroker
 
 __all__ = ["mosquitto"]
 
@@ -103,6 +106,10 @@ class House:
     def local_error(self) -> str | None:
         assert self.assistant._local is not None
         return self.assistant._local.error
+
+    @property
+    def alive(self) -> bool:
+        return self.assistant._local is not None and self.assistant._local.is_alive()
 
     def beat(self, value: float, quality: Quality = Quality.GOOD) -> None:
         at = self.clock.wall()
@@ -366,6 +373,47 @@ async def test_a_broker_that_is_away_is_told_and_found_again(tmp_path: Path) -> 
         await here.clock.advance(TELL_S)
         assert here.assistant.fault is None
     broker.stop()
+
+
+async def test_pain_08_a_value_that_never_left_is_not_shown_after_an_outage(tmp_path: Path) -> None:
+    broker = Mosquitto(tmp_path / "broker")
+    broker.start()
+    topic = f"{ROOT}/{STRAP_ID}/heart_rate"
+    async with house(broker) as here:
+        here.beat(70.0)
+        await here.clock.advance(TELL_S)
+        await here.told(topic, "70")
+        os.kill(broker.process_id, signal.SIGSTOP)
+        here.beat(72.0)
+        await here.clock.advance(TELL_S)  # it is on its way, and arrives nowhere
+        await asyncio.to_thread(broker.kill)
+        await becomes(lambda: here.local_error)
+        await here.clock.advance(ha.HEART_RATE.expires_s or 0)
+        here.listener.arrivals.clear()
+        await asyncio.to_thread(broker.start)
+        await here.told(f"{ROOT}/status", "online")
+        await here.until(lambda arrivals: any(a.topic == CONFIG and a.payload and not a.retained for a in arrivals))
+        assert values(await here.quiet(), topic) == []
+    broker.stop()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_a_connection_whose_thread_died_is_made_anew(mosquitto: Mosquitto) -> None:
+    scripted = ScriptedBroker()
+    here = House(mosquitto, port=scripted.port)
+    running = asyncio.create_task(here.assistant.run())
+    await becomes(lambda: here.assistant._is_born)
+    scripted.send(bytes([0x30, 4, 0, 1, 0xFF, 0]))  # no text of MQTT, which no subscription can have asked for
+    await becomes(lambda: not here.alive)
+    await here.clock.advance(TELL_S)
+    await becomes(lambda: scripted.connections == 2)
+    assert here.alive
+    scripted.hang_up()
+    await becomes(lambda: here.local_error)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    here.listener.close()
+    scripted.close()
 
 
 async def test_wrong_settings_are_told_and_hurt_nobody(mosquitto: Mosquitto, tmp_path: Path) -> None:
