@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import paho.mqtt.client as mqtt
+import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from tests.fakes.broker import Mosquitto
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A running broker that logs no packets: this process would read each line, beside what is measured."""
+    broker = Mosquitto(tmp_path / "mosquitto", quiet=True)
+    broker.start()
+    yield broker
+    broker.stop()
 
 
 def bare(broker: Mosquitto, topic: str, payload: bytes, messages: int, window: int) -> float:

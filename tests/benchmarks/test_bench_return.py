@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -24,9 +25,9 @@ from edge.risks.catalogue import load_models
 from edge.running.precedence import UrgentExecutor, take_short_turns
 from edge.store.store import Batch, Store
 from edge.watches.risk import watch_risk
-from tests.benchmarks.paho_loop import bare
+from tests.benchmarks.paho_loop import bare, mosquitto
 from tests.benchmarks.test_bench_decision import rr_packets
-from tests.fakes.broker import Arrival, Mosquitto, Subscriber, mosquitto
+from tests.fakes.broker import Arrival, Mosquitto, Subscriber
 
 __all__ = ["mosquitto"]
 
@@ -49,9 +50,7 @@ def month() -> list[OutboxMessage]:
     """What a month leaves in the outbox, in the order in which it came about."""
     span = DAYS * 86_400.0
     made = [
-        OutboxMessage(
-            f"{priority}-{n:036}", TOPICS[priority], b"%d" % n + b" " * 394, priority, START + span * n / count
-        )
+        OutboxMessage(str(uuid4()), TOPICS[priority], b"%d" % n + b" " * 394, priority, START + span * n / count)
         for priority, count in ((Priority.SUMMARY, MINUTES), (Priority.FAULT, FAULTS), (Priority.ALERT, ALERTS))
         for n in range(count)
     ]

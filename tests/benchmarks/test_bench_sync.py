@@ -6,6 +6,7 @@ import statistics
 import threading
 import time
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -14,8 +15,8 @@ from cloud_sync.broker import Broker
 from cloud_sync.publisher import WINDOW, Publisher
 from edge.notices import OutboxMessage, Priority
 from edge.store.store import Batch, Store
-from tests.benchmarks.paho_loop import bare, bare_without_threads
-from tests.fakes.broker import Mosquitto, mosquitto
+from tests.benchmarks.paho_loop import bare, bare_without_threads, mosquitto
+from tests.fakes.broker import Mosquitto
 
 __all__ = ["mosquitto"]
 
@@ -29,9 +30,7 @@ PAYLOAD = bytes(400)  # a minute of two channels
 def ours(broker: Mosquitto, path: Path) -> float:
     """Messages a second of the publisher, from the outbox on disk, connecting included."""
     with Store(path) as store:
-        rows = [
-            OutboxMessage(f"{path.name}-{n:036}", TOPIC, PAYLOAD, Priority.SUMMARY, float(n)) for n in range(MESSAGES)
-        ]
+        rows = [OutboxMessage(str(uuid4()), TOPIC, PAYLOAD, Priority.SUMMARY, float(n)) for n in range(MESSAGES)]
         store.commit(Batch(messages=rows))
         publisher = Publisher(Broker(broker.host, broker.port, tls=False), path, "home")
         moment = threading.Event()
